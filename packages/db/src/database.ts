@@ -1,0 +1,68 @@
+import { Pool, types, type PoolClient, type QueryResultRow } from 'pg';
+
+import { systemErrorCode } from '@nexus/kit/errors';
+
+// int8 as a number: our largest are byte counts and micro-euros, far below 2^53.
+types.setTypeParser(types.builtins.INT8, Number);
+types.setTypeParser(types.builtins.NUMERIC, Number);
+
+/** Where statements run: the pool, or one connection inside a transaction. */
+export interface Queryable {
+  query<T extends QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<T[]>;
+}
+
+export interface Database extends Queryable {
+  /** Runs `work` in one transaction (read committed); anew, up to 5 times, after a deadlock. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export function openDatabase(options: { url: string; maxConnections?: number }): Database {
+  const pool = new Pool({
+    connectionString: options.url,
+    max: options.maxConnections ?? 10,
+    connectionTimeoutMillis: 10_000,
+    application_name: 'nexus',
+  });
+  // An idle connection cut by a restart of Postgres is replaced at the next query; without a listener it would end the process.
+  pool.on('error', () => undefined);
+  return {
+    query: async <T extends QueryResultRow>(sql: string, values: readonly unknown[] = []) =>
+      (await pool.query<T>(sql, [...values])).rows,
+    transaction: (work) => runTransaction(pool, work),
+    close: () => pool.end(),
+  };
+}
+
+/** SQLSTATEs after which the whole transaction is simply run again. */
+const RERUN_STATES = new Set(['40001', '40P01']);
+
+async function runTransaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const client = await pool.connect();
+    try {
+      const result = await runOnce(client, work);
+      client.release();
+      return result;
+    } catch (error) {
+      const isRerun = RERUN_STATES.has(systemErrorCode(error) ?? '') && attempt < 5;
+      // A failed rollback means the connection is of no use any more.
+      const isBroken = await client.query('rollback').then(
+        () => false,
+        () => true,
+      );
+      client.release(isBroken);
+      if (!isRerun) throw error;
+    }
+  }
+}
+
+async function runOnce<T>(client: PoolClient, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  await client.query('begin');
+  const result = await work({
+    query: async <R extends QueryResultRow>(sql: string, values: readonly unknown[] = []) =>
+      (await client.query<R>(sql, [...values])).rows,
+  });
+  await client.query('commit');
+  return result;
+}

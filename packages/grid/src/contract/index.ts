@@ -1,0 +1,7 @@
+export * from './batch.ts';
+export * from './execution.ts';
+export * from './identifiers.ts';
+export * from './manifest.ts';
+export * from './platform.ts';
+export * from './submission.ts';
+export * from './worker.ts';

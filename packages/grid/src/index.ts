@@ -1,0 +1,6 @@
+export * from './estimate.ts';
+export * from './manifests.ts';
+export * from './cost.ts';
+export * from './decide-report.ts';
+export * from './states.ts';
+export * from './waiting.ts';
