@@ -1,0 +1,122 @@
+import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+
+import { migrate, openDatabase, type Database } from '@nexus/db';
+import { startLoop, type BackgroundLoop } from '@nexus/kit/background';
+import { createHttpServer, type HttpServer } from '@nexus/kit/http-server';
+import type { Logger } from '@nexus/kit/logger';
+import { FolderBlobStore } from '@nexus/storage';
+import { createVault } from '@nexus/vault';
+
+import { KeyRing } from './accounts/accounts.ts';
+import { registerAccountRoutes } from './accounts/routes.ts';
+import type { Api } from './api.ts';
+import { registerBatchRoutes } from './batches/routes.ts';
+import { registerBlobRoutes } from './blobs/routes.ts';
+import type { Config } from './config.ts';
+import { registerCostRoutes } from './costs/routes.ts';
+import { registerExecutionRoutes } from './executions/routes.ts';
+import { createMetrics } from './health/metrics.ts';
+import { registerHealthRoutes } from './health/routes.ts';
+import { startLeaseWatch } from './queue/lease-watch.ts';
+import { sweep } from './retention/retention.ts';
+import { Signals } from './signals/signals.ts';
+import { registerPlatformRoutes } from './workers/platform-routes.ts';
+import { registerJoinRoute, registerWorkerRoutes, type WorkerDeps } from './workers/routes.ts';
+import { WorkerRegistry } from './workers/worker-registry.ts';
+
+export interface App {
+  server: HttpServer;
+  database: Database;
+  /** Returns the address it listens on. */
+  listen(address: { host: string; port: number }): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** The control plane: migrates the database, then serves. Everything it needs is made here. */
+export async function createApp(config: Config, { logger }: { logger: Logger }): Promise<App> {
+  await migrate(config.DATABASE_URL);
+  const database = openDatabase({ url: config.DATABASE_URL, maxConnections: 20 });
+  const blobs = await FolderBlobStore.open(config.BLOB_FOLDER);
+  const signals = new Signals(database, config.DATABASE_URL);
+  const older = config.INTERNAL_SECRET_KEY ? [config.INTERNAL_SECRET_KEY.reveal()] : [];
+  const vault = createVault([config.ENCRYPTION_KEY.reveal(), ...older]);
+  const registry = new WorkerRegistry(database);
+  const leaseMs = config.LEASE_SECONDS * 1000;
+  const deps = { database, blobs, signals, vault, registry, leaseMs, maxTimesLost: config.MAX_TIMES_LOST };
+  const server = createHttpServer({ logger });
+  await buildServer(server, deps);
+  const loops = [startLeaseWatch(deps, logger), startRetention(deps, config, logger)];
+  return {
+    server,
+    database,
+    listen: (address) => server.listen(address),
+    close: () => closeAll({ server, signals, database, loops }),
+  };
+}
+
+async function buildServer(server: HttpServer, deps: WorkerDeps): Promise<void> {
+  await server.register(fastifySwagger, {
+    openapi: {
+      info: { title: 'Nexus platform', version: '0.1.0', description: 'The grid: batches, executions, blobs, workers.' },
+      components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+      security: [{ apiKey: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  await server.register(fastifySwaggerUi, { routePrefix: '/docs' });
+  registerHealthRoutes(server, { database: deps.database, metrics: createMetrics(server, deps.database) });
+  await server.register(async (api: Api) => registerJoinRoute(api, deps), { prefix: '/api/v1' });
+  await server.register(async (api: Api) => registerWorkerScope(api, deps), { prefix: '/api/v1/worker' });
+  await server.register(async (api: Api) => registerUserScope(api, deps), { prefix: '/api/v1' });
+}
+
+async function registerWorkerScope(api: Api, deps: WorkerDeps): Promise<void> {
+  api.addHook('onRequest', async (request) => {
+    request.worker = await deps.registry.authenticate(request.headers.authorization);
+  });
+  registerWorkerRoutes(api, deps);
+}
+
+async function registerUserScope(api: Api, deps: WorkerDeps): Promise<void> {
+  const keys = new KeyRing(deps.database);
+  api.addHook('onRequest', async (request) => {
+    request.caller = await keys.authenticate(request.headers.authorization);
+  });
+  registerAccountRoutes(api);
+  registerBlobRoutes(api, deps);
+  registerBatchRoutes(api, deps);
+  registerExecutionRoutes(api, deps);
+  registerPlatformRoutes(api, deps);
+  registerCostRoutes(api, deps);
+}
+
+const HOUR_MS = 3_600_000;
+
+function startRetention(deps: WorkerDeps, config: Config, logger: Logger): BackgroundLoop {
+  return startLoop({ name: 'retention', intervalMs: HOUR_MS, logger }, async () => {
+    const now = Date.now();
+    const grace = new Date(now - config.BLOB_GRACE_HOURS * HOUR_MS);
+    const swept = await sweep(deps, {
+      finishedBefore: new Date(now - config.RETENTION_DAYS * 24 * HOUR_MS),
+      abandonedBefore: grace,
+      unusedBefore: grace,
+    });
+    if (swept.batches + swept.blobs > 0) logger.info(swept, 'retention swept');
+  });
+}
+
+interface Closable {
+  server: HttpServer;
+  signals: Signals;
+  database: Database;
+  loops: readonly BackgroundLoop[];
+}
+
+async function closeAll({ server, signals, database, loops }: Closable): Promise<void> {
+  await Promise.all(loops.map((loop) => loop.stop()));
+  await server.close();
+  await signals.close();
+  await database.close();
+}

@@ -1,0 +1,173 @@
+import type { Database, Queryable } from '@nexus/db';
+import { filesOf } from '@nexus/grid';
+import { executionId, type ParsedSubmission, type SubmitReply, type SubmittedExecution } from '@nexus/grid/contract';
+import { AppError } from '@nexus/kit/errors';
+import { sha256 } from '@nexus/kit/hash';
+import { randomId } from '@nexus/kit/ids';
+import type { BlobStore } from '@nexus/storage';
+import type { Vault } from '@nexus/vault';
+
+import type { Caller } from '../accounts/accounts.ts';
+import { listMissing } from '../blobs/blob-index.ts';
+import { recordManifest, storeManifest, type StoredManifest } from '../manifests/manifest-store.ts';
+import type { Signals } from '../signals/signals.ts';
+import { attachToBatch, findAttachableBatch } from './attach.ts';
+
+export interface BatchDeps {
+  database: Database;
+  blobs: BlobStore;
+  vault: Vault;
+  signals: Signals;
+}
+
+/** No `--parallel` given: as many as there are slots. */
+export const UNBOUNDED_PARALLEL = 1_000_000;
+
+/** Makes a batch with all its executions in one transaction, or attaches to the same one made earlier. */
+export async function submit(deps: BatchDeps, caller: Caller, submission: ParsedSubmission): Promise<SubmitReply> {
+  const project = await storeManifest(deps.blobs, submission.project);
+  const reply = await deps.database.transaction((tx) => submitIn(tx, { deps, caller, submission, project }));
+  deps.signals.notify('queue', `batch:${reply.batchId}`);
+  return reply;
+}
+
+interface SubmitContext {
+  deps: BatchDeps;
+  caller: Caller;
+  submission: ParsedSubmission;
+  project: StoredManifest;
+}
+
+async function submitIn(tx: Queryable, context: SubmitContext): Promise<SubmitReply> {
+  const { submission, caller } = context;
+  const identity = submission.rerun === 'reuse' ? batchIdentity(submission.executions) : null;
+  const earlier = await findEarlier(tx, context, identity);
+  const missing = await listMissing(tx, caller.accountId, neededBlobs(submission));
+  if (earlier) return attachToBatch(tx, earlier, missing);
+  await recordManifest(tx, caller.accountId, context.project);
+  const batchId = await insertBatch(tx, context, identity);
+  await insertBatchBlobs(tx, context, batchId);
+  const reusable = submission.rerun === 'reuse' ? await findReusable(tx, context) : new Map<string, string>();
+  await insertExecutions(tx, context, { batchId, reusable, isUploading: missing.length > 0 });
+  const reused = submission.executions.filter((execution) => reusable.has(execution.identity)).length;
+  const state = missing.length > 0 ? 'uploading' : 'accepted';
+  return { batchId, state, isAttached: false, reused, requeued: 0, missing };
+}
+
+async function findEarlier(tx: Queryable, context: SubmitContext, identity: string | null): Promise<string | undefined> {
+  const { caller, submission } = context;
+  if (submission.idempotencyKey !== undefined) {
+    const rows = await tx.query<{ id: string }>(
+      'select id from batches where account_id = $1 and idempotency_key = $2',
+      [caller.accountId, submission.idempotencyKey],
+    );
+    if (rows[0]) return rows[0].id;
+  }
+  if (identity === null) return undefined;
+  // Two clients that submit the same batch at once must end up in one.
+  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${caller.accountId} ${identity}`]);
+  return findAttachableBatch(tx, caller.accountId, identity);
+}
+
+function batchIdentity(executions: readonly SubmittedExecution[]): string {
+  return sha256(executions.map((execution) => `${execution.identity} ${execution.label}`).join('\n'));
+}
+
+function neededBlobs(submission: ParsedSubmission): string[] {
+  return [...filesOf(submission.project).map((file) => file.sha256), ...ownBlobs(submission)];
+}
+
+/** What the batch needs beside its project. */
+function ownBlobs(submission: ParsedSubmission): string[] {
+  const inputs = submission.executions.flatMap((execution) => (execution.input ? [execution.input.sha256] : []));
+  const stdin = submission.spec.stdin ? [submission.spec.stdin.sha256] : [];
+  const dependencies = submission.spec.dependencies.flatMap((dependency) => dependency.files.map((file) => file.sha256));
+  return [...new Set([...inputs, ...stdin, ...dependencies])];
+}
+
+async function insertBatch(tx: Queryable, context: SubmitContext, identity: string | null): Promise<string> {
+  const { submission, caller, deps, project } = context;
+  const { spec } = submission;
+  const id = randomId();
+  const hasEnv = Object.keys(submission.env).length > 0;
+  const sealed = hasEnv ? deps.vault.seal(JSON.stringify(submission.env), ['batch env', caller.accountId, id]) : null;
+  await tx.query(
+    `insert into batches (id, account_id, key_id, spec, project_sha256, env_sealed, masked, metadata, retries,
+       priority, parallel, cpus, memory_bytes, requires, identity, idempotency_key)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+    [
+      ...[id, caller.accountId, caller.keyId, JSON.stringify(spec), project.sha256, sealed, submission.masked],
+      ...[JSON.stringify(submission.metadata), submission.retries, submission.priority],
+      ...[submission.parallel ?? UNBOUNDED_PARALLEL, spec.limits.cpus, spec.limits.memoryBytes],
+      ...[requirements(submission), identity, submission.idempotencyKey ?? null],
+    ],
+  );
+  return id;
+}
+
+/** What a worker must offer to be given this batch. */
+function requirements({ spec }: ParsedSubmission): string[] {
+  if (spec.image !== null) {
+    if (spec.sandbox !== null && spec.sandbox !== 'docker') {
+      throw new AppError('invalid_request', `an image runs in docker only, and the sandbox asked for is ${spec.sandbox}`);
+    }
+    return ['driver:docker'];
+  }
+  return spec.sandbox === null ? [] : [`driver:${spec.sandbox}`];
+}
+
+async function insertBatchBlobs(tx: Queryable, context: SubmitContext, batchId: string): Promise<void> {
+  const blobs = ownBlobs(context.submission);
+  if (blobs.length === 0) return;
+  await tx.query(
+    'insert into batch_blobs (batch_id, account_id, blob_sha256) select $1, $2, unnest($3::text[])',
+    [batchId, context.caller.accountId, blobs],
+  );
+}
+
+/** Identity → the newest execution that succeeded with it. */
+async function findReusable(tx: Queryable, context: SubmitContext): Promise<Map<string, string>> {
+  const identities = context.submission.executions.map((execution) => execution.identity);
+  const rows = await tx.query<{ id: string; identity: string }>(
+    `select distinct on (identity) identity, id from executions
+     where account_id = $1 and state = 'succeeded' and identity = any($2) and retried_as is null
+     order by identity, finished_at desc`,
+    [context.caller.accountId, identities],
+  );
+  return new Map(rows.map((row) => [row.identity, row.id]));
+}
+
+interface NewExecutions {
+  batchId: string;
+  reusable: ReadonlyMap<string, string>;
+  isUploading: boolean;
+}
+
+async function insertExecutions(tx: Queryable, context: SubmitContext, wanted: NewExecutions): Promise<void> {
+  const { executions } = context.submission;
+  await tx.query(
+    `insert into executions (id, batch_id, account_id, index, label, args, input, identity, state, version,
+       reused_from, epoch, exit_code, outputs_sha256, stdout_bytes, stderr_bytes, dropped_bytes, sandbox, queued_at,
+       started_at, finished_at)
+     select n.id, $1, $2, n.index, n.label, n.args::jsonb, n.input::jsonb, n.identity,
+       case when r.id is not null then 'succeeded' when $3 then 'uploading' else 'queued' end,
+       nextval('execution_version'), coalesce(r.reused_from, r.id), coalesce(r.epoch, 0), r.exit_code, r.outputs_sha256,
+       coalesce(r.stdout_bytes, 0), coalesce(r.stderr_bytes, 0), coalesce(r.dropped_bytes, 0), r.sandbox,
+       case when $3 then null else now() end,
+       case when r.id is not null then now() end, case when r.id is not null then now() end
+     from unnest($4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+       as n (id, index, label, args, input, identity, reusable_id)
+     left join executions r on r.id = n.reusable_id
+     order by n.index`,
+    [
+      ...[wanted.batchId, context.caller.accountId, wanted.isUploading],
+      executions.map((_, index) => executionId(wanted.batchId, index)),
+      executions.map((_, index) => index),
+      executions.map((execution) => execution.label),
+      executions.map((execution) => JSON.stringify(execution.args)),
+      executions.map((execution) => (execution.input ? JSON.stringify(execution.input) : null)),
+      executions.map((execution) => execution.identity),
+      executions.map((execution) => wanted.reusable.get(execution.identity) ?? null),
+    ],
+  );
+}

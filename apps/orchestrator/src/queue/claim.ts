@@ -1,0 +1,54 @@
+import { loadSql, type Database, type Queryable } from '@nexus/db';
+import type { Capacity, Lease } from '@nexus/grid/contract';
+
+import { lockBatches } from './locks.ts';
+
+const chooseBatches = loadSql(import.meta.url, './choose-batches.sql');
+const claimExecutions = loadSql(import.meta.url, './claim-executions.sql');
+
+const MAX_ATTEMPTS = 8;
+
+export interface ClaimRequest {
+  workerId: string;
+  /** Free now. */
+  capacity: Capacity;
+  /** Free when it has nothing to do. */
+  total: { cpus: number; memoryBytes: number };
+  /** `driver:docker`, … */
+  offers: readonly string[];
+  leaseMs: number;
+}
+
+/** Leases as much as the worker has room for, or nothing. No execution is ever leased to two. */
+export async function claim(database: Database, request: ClaimRequest): Promise<Lease[]> {
+  if (request.capacity.slots === 0) return [];
+  // Looked up outside of the transaction first: most polls find nothing and should lock nothing.
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+    const chosen = await choose(database, request);
+    if (chosen.length === 0) return [];
+    const leases = await database.transaction((tx) => claimFrom(tx, request, chosen));
+    if (leases.length > 0) return leases;
+    // Another worker was faster. Look again: there may be other work.
+  }
+  return [];
+}
+
+interface Chosen {
+  id: string;
+  wanted: number;
+}
+
+async function choose(db: Queryable, { capacity, total, offers }: ClaimRequest): Promise<Chosen[]> {
+  const free = [capacity.slots, capacity.cpus, capacity.memoryBytes];
+  return db.query<Chosen>(chooseBatches, [...free, offers, total.cpus, total.memoryBytes]);
+}
+
+async function claimFrom(tx: Queryable, request: ClaimRequest, chosen: readonly Chosen[]): Promise<Lease[]> {
+  await lockBatches(tx, chosen.map((batch) => batch.id));
+  return tx.query<Lease>(claimExecutions, [
+    chosen.map((batch) => batch.id),
+    chosen.map((batch) => batch.wanted),
+    request.workerId,
+    request.leaseMs,
+  ]);
+}

@@ -1,0 +1,104 @@
+import type { ExchangeReply, exchangeRequestSchema, LeaseRef, ReportItem } from '@nexus/grid/contract';
+import type { z } from 'zod';
+
+import { storeLogs } from '../logs/log-store.ts';
+import { storeManifest, type StoredManifest } from '../manifests/manifest-store.ts';
+import { claim } from '../queue/claim.ts';
+import { report, type ReportOutcome } from '../queue/report.ts';
+import type { Topic } from '../signals/signals.ts';
+import { loadLeasedBatches } from './leased-batches.ts';
+import type { WorkerDeps } from './routes.ts';
+import type { WorkerIdentity } from './worker-registry.ts';
+
+type Exchange = z.output<typeof exchangeRequestSchema>;
+
+/** How often a waiting poll looks by itself, should a signal have been lost. */
+const LOOK_AGAIN_MS = 2000;
+
+/** Takes logs and reports, then leases; waits for work or a command if asked to. */
+export async function exchange(
+  deps: WorkerDeps,
+  worker: WorkerIdentity,
+  call: { request: Exchange; signal: AbortSignal },
+): Promise<ExchangeReply> {
+  const { request, signal } = call;
+  await storeLogs(deps, worker.id, request.logs);
+  const reported = await takeReports(deps, worker, request.items);
+  const deadline = Date.now() + request.waitMs;
+  for (;;) {
+    const reply = await look(deps, worker, request);
+    const remainingMs = deadline - Date.now();
+    const hasNews = reply.leases.length > 0 || reply.cancel.length > 0 || reply.drain;
+    if (hasNews || remainingMs <= 0 || signal.aborted) return { results: reported.results, ...reply };
+    const topics: Topic[] = ['queue', `worker:${worker.id}`];
+    await deps.signals.wait(topics, Math.min(remainingMs, LOOK_AGAIN_MS), signal);
+    if (signal.aborted) return { results: reported.results, leases: [], batches: [], cancel: [], drain: false };
+  }
+}
+
+async function takeReports(
+  deps: WorkerDeps,
+  worker: WorkerIdentity,
+  items: readonly ReportItem[],
+): Promise<ReportOutcome> {
+  const outcome = await report(deps.database, {
+    worker,
+    items,
+    outputs: await storeOutputs(deps, items),
+    maxTimesLost: deps.maxTimesLost,
+  });
+  deps.signals.notify(
+    ...outcome.batchIds.map((id): Topic => `batch:${id}`),
+    ...items.map((item): Topic => `execution:${item.executionId}`),
+    ...(outcome.isQueueChanged ? (['queue'] as const) : []),
+  );
+  return outcome;
+}
+
+async function storeOutputs(deps: WorkerDeps, items: readonly ReportItem[]): Promise<Map<number, StoredManifest>> {
+  const stored = new Map<number, StoredManifest>();
+  for (const [position, item] of items.entries()) {
+    if (item.kind !== 'finished' || item.outputs === null) continue;
+    stored.set(position, await storeManifest(deps.blobs, item.outputs));
+  }
+  return stored;
+}
+
+type Found = Omit<ExchangeReply, 'results'>;
+
+async function look(deps: WorkerDeps, worker: WorkerIdentity, request: Exchange): Promise<Found> {
+  // A call that neither leases nor waits only brings something: nothing to look for.
+  if (!request.capacity && request.waitMs === 0) return { leases: [], batches: [], cancel: [], drain: false };
+  const commands = await listCommands(deps, worker.id);
+  const known = new Set(request.knownCancels);
+  const cancel = commands.cancel.filter((lease) => !known.has(lease.executionId));
+  if (commands.drain || !request.capacity) return { leases: [], batches: [], cancel, drain: commands.drain };
+  const leases = await claim(deps.database, {
+    workerId: worker.id,
+    capacity: request.capacity,
+    total: worker,
+    offers: worker.offers,
+    leaseMs: deps.leaseMs,
+  });
+  const batches = await loadLeasedBatches(deps, leases, new Set(request.knownBatches));
+  deps.signals.notify(...[...new Set(leases.map((lease) => lease.batchId))].map((id): Topic => `batch:${id}`));
+  return { leases, batches, cancel, drain: false };
+}
+
+export interface Commands {
+  cancel: LeaseRef[];
+  drain: boolean;
+}
+
+export async function listCommands(deps: WorkerDeps, workerId: string): Promise<Commands> {
+  const rows = await deps.database.query<{ drain: boolean; cancel: LeaseRef[] | null }>(
+    `select w.state = 'draining' as drain, (
+       select json_agg(json_build_object('executionId', e.id, 'epoch', e.epoch)) from executions e
+       where e.worker_id = w.id and e.state in ('leased', 'running', 'publishing')
+         and e.cancel_requested_at is not null
+     ) as cancel
+     from workers w where w.id = $1`,
+    [workerId],
+  );
+  return { drain: rows[0]?.drain ?? true, cancel: rows[0]?.cancel ?? [] };
+}

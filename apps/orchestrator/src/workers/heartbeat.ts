@@ -1,0 +1,25 @@
+import type { HeartbeatReply, LeaseRef } from '@nexus/grid/contract';
+
+import { listCommands } from './exchange.ts';
+import type { WorkerDeps } from './routes.ts';
+import type { WorkerIdentity } from './worker-registry.ts';
+
+/** Extends all of a worker's leases in one statement and says which of them are no longer its own. */
+export async function heartbeat(
+  deps: WorkerDeps,
+  worker: WorkerIdentity,
+  leases: readonly LeaseRef[],
+): Promise<HeartbeatReply> {
+  const kept = await deps.database.query<LeaseRef>(
+    `with seen as (update workers set heartbeat_at = now() where id = $1 returning id)
+     update executions e set lease_until = now() + $2 * interval '1 millisecond'
+     from seen, unnest($3::text[], $4::int[]) as l (id, epoch)
+     where e.id = l.id and e.epoch = l.epoch and e.worker_id = seen.id
+       and e.state in ('leased', 'running', 'publishing')
+     returning e.id as "executionId", e.epoch`,
+    [worker.id, deps.leaseMs, leases.map((lease) => lease.executionId), leases.map((lease) => lease.epoch)],
+  );
+  const keptIds = new Set(kept.map((lease) => lease.executionId));
+  const commands = await listCommands(deps, worker.id);
+  return { lost: leases.filter((lease) => !keptIds.has(lease.executionId)), ...commands };
+}

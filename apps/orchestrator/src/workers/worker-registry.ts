@@ -1,0 +1,104 @@
+import type { Database } from '@nexus/db';
+import { AppError } from '@nexus/kit/errors';
+import { randomId } from '@nexus/kit/ids';
+import { createToken, isSecretValid, parseToken } from '@nexus/kit/tokens';
+import type { RegisterRequest, Worker } from '@nexus/grid/contract';
+
+import { redeemJoinToken } from './join-tokens.ts';
+
+export interface WorkerIdentity {
+  id: string;
+  slots: number;
+  cpus: number;
+  memoryBytes: number;
+  priceMicrosPerHour: number;
+  offers: string[];
+}
+
+const WORKER_KIND = 'worker';
+
+export class WorkerRegistry {
+  readonly #database: Database;
+  /** By token. A worker's row never changes in what is kept here, and one that is gone registers anew. */
+  readonly #known = new Map<string, WorkerIdentity>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async register(request: RegisterRequest): Promise<{ id: string; token: string }> {
+    await redeemJoinToken(this.#database, request.joinToken);
+    const token = createToken(WORKER_KIND, randomId());
+    await this.#database.query(
+      `insert into workers (id, name, secret_hash, state, slots, cpus, memory_bytes, drivers, runtimes)
+       values ($1, $2, $3, 'active', $4, $5, $6, $7, $8)`,
+      [
+        ...[token.id, request.name, token.secretHash, request.slots, request.cpus, request.memoryBytes],
+        ...[request.drivers, request.runtimes],
+      ],
+    );
+    return { id: token.id, token: token.text };
+  }
+
+  async authenticate(authorization: string | undefined): Promise<WorkerIdentity> {
+    const text = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1] ?? '';
+    const known = this.#known.get(text);
+    if (known) return known;
+    const token = parseToken(WORKER_KIND, text);
+    if (!token) throw new AppError('unauthorized', 'the worker token is missing or wrong');
+    const rows = await this.#database.query<WorkerIdentity & { secretHash: Buffer; drivers: string[] }>(
+      `select id, slots, cpus, memory_bytes as "memoryBytes", price_micros_per_hour as "priceMicrosPerHour",
+         drivers, secret_hash as "secretHash"
+       from workers where id = $1 and state <> 'gone'`,
+      [token.id],
+    );
+    const row = rows[0];
+    if (!row || !isSecretValid(token.secret, row.secretHash)) {
+      throw new AppError('unauthorized', 'the worker is not registered; it must register again');
+    }
+    const { id, slots, cpus, memoryBytes, priceMicrosPerHour, drivers } = row;
+    const offers = drivers.map((driver) => `driver:${driver}`);
+    const identity = { id, slots, cpus, memoryBytes, priceMicrosPerHour, offers };
+    this.#known.set(text, identity);
+    return identity;
+  }
+
+  /** Workers that stopped answering are forgotten; their leases expire on their own. Returns how many. */
+  async sweep(silentMs: number): Promise<number> {
+    const gone = await this.#database.query<{ id: string }>(
+      `update workers set state = 'gone'
+       where state <> 'gone' and heartbeat_at < now() - $1 * interval '1 millisecond' returning id`,
+      [silentMs],
+    );
+    const ids = new Set(gone.map((row) => row.id));
+    for (const [text, identity] of this.#known) if (ids.has(identity.id)) this.#known.delete(text);
+    return gone.length;
+  }
+
+  async leave(workerId: string): Promise<void> {
+    await this.#database.query("update workers set state = 'gone' where id = $1", [workerId]);
+    for (const [text, identity] of this.#known) if (identity.id === workerId) this.#known.delete(text);
+  }
+}
+
+interface WorkerRow extends Omit<Worker, 'registeredAt' | 'heartbeatAt'> {
+  registeredAt: Date;
+  heartbeatAt: Date;
+}
+
+/** Workers that are here, with how many executions each holds. */
+export async function listWorkers(database: Database): Promise<Worker[]> {
+  const rows = await database.query<WorkerRow>(
+    `select w.id, w.name, w.state, w.slots, w.cpus, w.memory_bytes as "memoryBytes", w.drivers, w.runtimes,
+       w.price_micros_per_hour as "priceMicrosPerHour", w.registered_at as "registeredAt",
+       w.heartbeat_at as "heartbeatAt",
+       (select count(*) from executions e where e.worker_id = w.id
+         and e.state in ('leased', 'running', 'publishing')) as busy
+     from workers w where w.state <> 'gone' order by w.name, w.id`,
+  );
+  return rows.map((row) => ({
+    ...row,
+    registeredAt: row.registeredAt.toISOString(),
+    heartbeatAt: row.heartbeatAt.toISOString(),
+  }));
+}
