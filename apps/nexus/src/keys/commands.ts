@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+
+import { openDatabase, type Database } from '@nexus/db';
+import { databaseUrlSchema } from '@nexus/kit/config';
+import { AppError } from '@nexus/kit/errors';
+import { createKey, listKeys, revokeKey } from '@nexus/orchestrator/accounts';
+
+import { homeAt } from '../home.ts';
+import { Problem } from '../problem.ts';
+import { runningDatabaseUrl } from '../up/running.ts';
+import { LOCAL_ACCOUNT } from './local-key.ts';
+
+/** `nexus key create|list|revoke`: API keys, made and withdrawn by whoever can reach the database. */
+export function addKeyCommands(program: Command, environment: NodeJS.ProcessEnv): void {
+  const key = program.command('key').description('make, list and revoke API keys');
+  key
+    .command('create <name>')
+    .description('make a key; it is printed once and never again')
+    .option('--account <account>', 'whose key it is; accounts cannot see each other', LOCAL_ACCOUNT)
+    .option('--json', 'print JSON')
+    .action((name: string, options: { account: string; json?: boolean }) =>
+      withDatabase(environment, async (database) => {
+        const text = await createKey(database, { account: options.account, name }).catch(explain);
+        const shown = options.json ? JSON.stringify({ name, account: options.account, key: text }) : text;
+        process.stdout.write(`${shown}\n`);
+      }),
+    );
+  key
+    .command('list')
+    .description('list keys; never their secrets')
+    .option('--json', 'print JSON')
+    .action((options: { json?: boolean }) => withDatabase(environment, (database) => printKeys(database, options.json)));
+  key
+    .command('revoke <name>')
+    .description('stop a key from working, for good')
+    .option('--account <account>', 'whose key it is', LOCAL_ACCOUNT)
+    .action((name: string, options: { account: string }) =>
+      withDatabase(environment, async (database) => {
+        if (!(await revokeKey(database, { account: options.account, name }))) {
+          throw new Problem(`account ${options.account} has no key named ${name}`);
+        }
+        process.stderr.write(`key ${name} of account ${options.account} no longer works\n`);
+      }),
+    );
+}
+
+async function printKeys(database: Database, isJson: boolean | undefined): Promise<void> {
+  const keys = await listKeys(database);
+  if (isJson) {
+    process.stdout.write(`${JSON.stringify({ keys })}\n`);
+    return;
+  }
+  for (const { name, account, createdAt, revokedAt } of keys) {
+    const state = revokedAt ? `revoked ${revokedAt.toISOString()}` : 'live';
+    process.stdout.write(`${account.padEnd(16)} ${name.padEnd(24)} ${createdAt.toISOString()}  ${state}\n`);
+  }
+}
+
+function explain(error: unknown): never {
+  if (error instanceof AppError) throw new Problem(error.message, { cause: error });
+  throw error;
+}
+
+/** DATABASE_URL, else the running platform's own database. */
+async function withDatabase(environment: NodeJS.ProcessEnv, work: (database: Database) => Promise<void>): Promise<void> {
+  const configured = environment['DATABASE_URL'];
+  if (configured) return useDatabase(databaseUrlSchema.parse(configured), work);
+  const home = homeAt(environment);
+  const running = await runningDatabaseUrl(home);
+  if (running !== undefined) return useDatabase(running, work);
+  throw new Problem(`no platform runs in ${home.folder}; start it with npm start, or set DATABASE_URL`);
+}
+
+async function useDatabase(url: string, work: (database: Database) => Promise<void>): Promise<void> {
+  const database = openDatabase({ url, maxConnections: 1 });
+  try {
+    await work(database);
+  } finally {
+    await database.close();
+  }
+}

@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+
+import { addKeyCommands } from './keys/commands.ts';
+import { Problem } from './problem.ts';
+import { addUpCommand } from './up/command.ts';
+
+const program = new Command('nexus')
+  .description('Operate the platform: start it on one machine, make API keys.')
+  .version('0.1.0')
+  .showHelpAfterError('(nexus --help lists the commands)')
+  .showSuggestionAfterError();
+addUpCommand(program, process.env);
+addKeyCommands(program, process.env);
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  if (!(error instanceof Error)) throw error;
+  const isExpected = error instanceof Problem || error.name === 'ConfigError';
+  process.stderr.write(`nexus: ${isExpected ? error.message : (error.stack ?? error.message)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,103 @@
+import { chmod, chown, lchown, mkdir, stat, symlink, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import type { FileEntry, ManifestEntry } from '@nexus/grid/contract';
+
+/** Where bytes come from: the control plane, a cache, or, for a local run, the user's own files. */
+export interface BlobSource {
+  /** Makes `destination` (which does not exist) with exactly the bytes of the entry. Its mode is set afterwards. */
+  place(entry: FileEntry, destination: string): Promise<void>;
+}
+
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** What a file looked like before the script ran. ctime moves with every change and cannot be set back. */
+export interface Fingerprint {
+  ctimeNs: bigint;
+  inode: bigint;
+  entry: ManifestEntry;
+}
+
+/** By absolute path inside the sandbox. */
+export type Baseline = Map<string, Fingerprint>;
+
+export interface MaterializeRequest {
+  /** Folder on this machine that stands for `/` inside. */
+  tree: string;
+  entries: readonly ManifestEntry[];
+  /** Folders that must exist although no entry makes them: the project root, the working directory. */
+  folders: readonly string[];
+  owner: Owner | null;
+  source: BlobSource;
+}
+
+const CONCURRENCY = 16;
+
+/** Lays out the files of an execution. Folders first, so that files can be written side by side. */
+export async function materialize(request: MaterializeRequest): Promise<void> {
+  const { tree, entries, owner } = request;
+  const directories = entries.filter((entry) => entry.type === 'directory');
+  const parents = entries.map((entry) => dirname(entry.path));
+  await makeFolders(tree, [...request.folders, ...parents, ...directories.map((entry) => entry.path)], owner);
+  await inParallel(entries, (entry) => placeEntry(request, entry));
+  // Last and deepest first: a folder without write permission must be filled before it is closed.
+  for (const entry of directories.toSorted((a, b) => b.path.length - a.path.length)) {
+    await chmod(join(tree, entry.path), entry.mode);
+  }
+}
+
+async function makeFolders(tree: string, paths: readonly string[], owner: Owner | null): Promise<void> {
+  const wanted = new Set<string>();
+  for (const path of paths) {
+    for (let folder = path; folder !== '/' && !wanted.has(folder); folder = dirname(folder)) wanted.add(folder);
+  }
+  for (const path of [...wanted].toSorted((a, b) => a.length - b.length)) {
+    const folder = join(tree, path);
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    if (owner) await chown(folder, owner.uid, owner.gid);
+  }
+}
+
+async function placeEntry({ tree, owner, source }: MaterializeRequest, entry: ManifestEntry): Promise<void> {
+  const path = join(tree, entry.path);
+  if (entry.type === 'symlink') {
+    await symlink(entry.target, path);
+    if (owner) await lchown(path, owner.uid, owner.gid);
+    return;
+  }
+  if (entry.type === 'directory') return;
+  await source.place(entry, path);
+  if (owner) await chown(path, owner.uid, owner.gid);
+  await chmod(path, entry.mode);
+}
+
+/** Taken right before the script starts; `scanChanges` compares with it. */
+export async function takeBaseline(tree: string, entries: readonly ManifestEntry[]): Promise<Baseline> {
+  const baseline: Baseline = new Map();
+  await inParallel(entries, async (entry) => {
+    if (entry.type !== 'file') {
+      baseline.set(entry.path, { ctimeNs: 0n, inode: 0n, entry });
+      return;
+    }
+    const found = await stat(join(tree, entry.path), { bigint: true });
+    baseline.set(entry.path, { ctimeNs: found.ctimeNs, inode: found.ino, entry });
+  });
+  return baseline;
+}
+
+/** Sets a file's times; a copy out of a cache would otherwise look as old as the cache entry. */
+export async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now);
+}
+
+export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lanes = Array.from({ length: Math.min(CONCURRENCY, items.length) }, async () => {
+    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
+  });
+  await Promise.all(lanes);
+}

@@ -1,0 +1,101 @@
+import { chmod, lstat, readdir, readlink } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { join, posix } from 'node:path';
+
+import type { Manifest, ManifestEntry } from '@nexus/grid/contract';
+import { sha256OfFile } from '@nexus/kit/hash';
+
+import { inParallel, type Baseline } from './materialize.ts';
+
+export interface ScanRequest {
+  tree: string;
+  /** The project folder inside; only what lies in it comes back. */
+  root: string;
+  baseline: Baseline;
+  /** Absolute paths inside that are not the script's doing: mount points, installed dependencies. */
+  exclude: readonly string[];
+}
+
+export interface Changes {
+  /** What the script made or changed, relative to the project folder. */
+  manifest: Manifest;
+  /** Names that cannot come back: special files, names that are not UTF-8, beyond the limit. */
+  skipped: string[];
+}
+
+/** Made by the interpreter, not by the script; it would only get in the way of the user's own. */
+const BY_PRODUCTS = new Set(['__pycache__']);
+/** The contract's limit for one manifest. */
+const MAX_ENTRIES = 200_000;
+
+/** Finds what differs from the baseline. No process of the script may be alive. */
+export async function scanChanges(request: ScanRequest): Promise<Changes> {
+  const found: Found[] = [];
+  const skipped: string[] = [];
+  await walk(request, request.root, { found, skipped });
+  const entries: ManifestEntry[] = [];
+  await inParallel(found.slice(0, MAX_ENTRIES), async (item) => {
+    const entry = await toEntry(request, item);
+    if (entry) entries.push(entry);
+  });
+  if (found.length > MAX_ENTRIES) skipped.push(`${found.length - MAX_ENTRIES} more files`);
+  entries.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { manifest: { entries }, skipped };
+}
+
+interface Found {
+  path: string;
+  stats: BigIntStats;
+}
+
+async function walk(request: ScanRequest, folder: string, into: { found: Found[]; skipped: string[] }): Promise<void> {
+  for (const name of await readNames(join(request.tree, folder))) {
+    const text = name.toString('utf8');
+    const path = posix.join(folder, text);
+    if (BY_PRODUCTS.has(text) || request.exclude.includes(path)) continue;
+    if (!Buffer.from(text).equals(name)) {
+      into.skipped.push(`${JSON.stringify(path)} (its name is not UTF-8)`);
+      continue;
+    }
+    const stats = await lstat(join(request.tree, path), { bigint: true });
+    if (stats.isFile() || stats.isSymbolicLink() || stats.isDirectory()) {
+      if (!isUntouched(request.baseline, path, stats)) into.found.push({ path, stats });
+    } else {
+      into.skipped.push(`${JSON.stringify(path)} (neither file, folder nor link)`);
+    }
+    if (stats.isDirectory()) await walk(request, path, into);
+  }
+}
+
+async function readNames(folder: string): Promise<Buffer[]> {
+  const read = () => readdir(folder, { encoding: 'buffer' });
+  return read().catch(async () => {
+    // The script took its own permissions away; the folder is ours to open again.
+    await chmod(folder, 0o755);
+    return read();
+  });
+}
+
+function isUntouched(baseline: Baseline, path: string, stats: BigIntStats): boolean {
+  const before = baseline.get(path);
+  if (!before) return false;
+  if (before.entry.type === 'directory') return stats.isDirectory() && Number(stats.mode & 0o777n) === before.entry.mode;
+  return before.entry.type === 'file' && before.ctimeNs === stats.ctimeNs && before.inode === stats.ino;
+}
+
+async function toEntry(request: ScanRequest, { path, stats }: Found): Promise<ManifestEntry | undefined> {
+  const relative = posix.relative(request.root, path);
+  const onDisk = join(request.tree, path);
+  const mode = Number(stats.mode & 0o777n);
+  const before = request.baseline.get(path)?.entry;
+  if (stats.isDirectory()) return { type: 'directory', path: relative, mode };
+  if (stats.isSymbolicLink()) {
+    const target = await readlink(onDisk);
+    return before?.type === 'symlink' && before.target === target ? undefined : { type: 'symlink', path: relative, target };
+  }
+  if ((mode & 0o400) === 0 && process.getuid?.() !== 0) await chmod(onDisk, mode | 0o400);
+  const sha256 = await sha256OfFile(onDisk);
+  // Written over with the same bytes, or touched: nothing of it has to travel.
+  if (before?.type === 'file' && before.sha256 === sha256 && before.mode === mode) return undefined;
+  return { type: 'file', path: relative, mode, sizeBytes: Number(stats.size), sha256 };
+}
