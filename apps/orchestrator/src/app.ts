@@ -23,7 +23,8 @@ import { startLeaseWatch } from './queue/lease-watch.ts';
 import { sweep } from './retention/retention.ts';
 import { Signals } from './signals/signals.ts';
 import { registerPlatformRoutes } from './workers/platform-routes.ts';
-import { registerJoinRoute, registerWorkerRoutes, type WorkerDeps } from './workers/routes.ts';
+import { registerJoinRoute, registerWorkerRoutes } from './workers/routes.ts';
+import type { WorkerDeps } from './workers/worker-deps.ts';
 import { WorkerRegistry } from './workers/worker-registry.ts';
 
 export interface App {

@@ -1,7 +1,8 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { AppError } from '@nexus/kit/errors';
+import { writeFileAtomically } from '@nexus/kit/files';
 import type { Logger } from '@nexus/kit/logger';
 import { retry } from '@nexus/kit/retry';
 import { findInterpreters } from '@nexus/workspace';
@@ -43,11 +44,14 @@ export async function createApp(config: Config, { logger, environment }: AppDeps
   const drivers = await openDrivers(config, logger);
   const interpreters = await findInterpreters(environment['PATH'] ?? '');
   const client = new GridClient(config.API_BASE);
+  const tokenFile = join(config.WORKER_FOLDER, 'token');
+  const previousToken = await readFile(tokenFile, 'utf8').catch(() => undefined);
   const registration = await retry(
     REGISTER_POLICY,
     () =>
       client.register({
         joinToken: config.WORKER_JOIN_TOKEN.reveal(),
+        ...(previousToken === undefined ? {} : { previousToken }),
         name: config.WORKER_NAME,
         slots: config.WORKER_SLOTS,
         cpus: config.WORKER_CPUS,
@@ -57,6 +61,7 @@ export async function createApp(config: Config, { logger, environment }: AppDeps
       }),
     { isRetryable: isTransient },
   );
+  await writeFileAtomically(tokenFile, registration.workerToken);
   logger.info({ workerId: registration.workerId, drivers: drivers.names }, 'worker registered');
   const cache = await BlobCache.open(join(config.WORKER_FOLDER, 'cache'), config.WORKER_CACHE);
   const settings = packageManagerSettings(environment);

@@ -1,6 +1,17 @@
 import type { BatchSpec } from '@nexus/grid/contract';
 import type { Logger } from '@nexus/kit/logger';
-import { chooseDriver, createDriver, probeDrivers, type SandboxDriver, type SandboxDriverName } from '@nexus/sandbox';
+import { sha256 } from '@nexus/kit/hash';
+import {
+  chooseDriver,
+  createDriver,
+  probeDrivers,
+  sweepCgroups,
+  sweepContainers,
+  type DriverProbe,
+  type SandboxDriver,
+  type SandboxDriverName,
+  type SandboxOptions,
+} from '@nexus/sandbox';
 
 import type { Config } from './config.ts';
 
@@ -15,19 +26,20 @@ export interface Drivers {
 
 /** Finds out what works here by trying it. Throws if the driver that is insisted on does not. */
 export async function openDrivers(config: Config, logger: Logger): Promise<Drivers> {
-  const probes = await probeDrivers();
-  const wish = config.WORKER_SANDBOX === undefined ? {} : { insist: config.WORKER_SANDBOX };
-  const preferred = chooseDriver(probes, wish);
-  if (!preferred.ok) throw new Error(preferred.reason);
+  const owner = sha256(config.WORKER_FOLDER).slice(0, 16);
+  await sweepLeftovers(owner, logger);
+  const options: SandboxOptions = { docker: { owner, mayPull: config.WORKER_PULL_IMAGES } };
+  const probes = await probeDrivers(options);
   for (const probe of probes) {
     if (!probe.isAvailable) logger.info({ driver: probe.name, reason: probe.reason }, 'sandbox driver not available');
   }
-  const others = probes.filter((probe) => probe.isAvailable && probe.name !== preferred.name).map((probe) => probe.name);
-  const allowed = config.WORKER_SANDBOX === undefined ? others : [];
-  const drivers = new Map<SandboxDriverName, SandboxDriver>();
-  for (const name of [preferred.name, ...allowed]) drivers.set(name, await createDriver(name));
+  const preferred = chooseDriver(probes, config.WORKER_SANDBOX === undefined ? {} : { insist: config.WORKER_SANDBOX });
+  if (!preferred.ok) throw new Error(preferred.reason);
+  const others = config.WORKER_SANDBOX === undefined ? othersThan(preferred.name, probes) : [];
+  const drivers = new Map([[preferred.name, await createDriver(preferred.name, options)]]);
+  for (const name of others) drivers.set(name, await createDriver(name, options));
   return {
-    names: [preferred.name, ...allowed],
+    names: [preferred.name, ...others],
     choose: (spec) => {
       const name = spec.image === null ? (spec.sandbox ?? preferred.name) : 'docker';
       const driver = drivers.get(name);
@@ -37,4 +49,16 @@ export async function openDrivers(config: Config, logger: Logger): Promise<Drive
       for (const driver of drivers.values()) await driver.close();
     },
   };
+}
+
+function othersThan(preferred: SandboxDriverName, probes: readonly DriverProbe[]): SandboxDriverName[] {
+  return probes.filter((probe) => probe.isAvailable && probe.name !== preferred).map((probe) => probe.name);
+}
+
+/** What an earlier process of this worker left running when it was killed. */
+async function sweepLeftovers(owner: string, logger: Logger): Promise<void> {
+  const sweeps = [sweepCgroups(), sweepContainers(owner)];
+  for (const result of await Promise.allSettled(sweeps)) {
+    if (result.status === 'rejected') logger.debug({ err: result.reason }, 'nothing to sweep');
+  }
 }

@@ -1,4 +1,4 @@
-import { chmod, chown, lchown, mkdir, stat, symlink, utimes } from 'node:fs/promises';
+import { chmod, chown, lchown, mkdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { FileEntry, ManifestEntry } from '@nexus/grid/contract';
@@ -50,15 +50,19 @@ export async function materialize(request: MaterializeRequest): Promise<void> {
 }
 
 async function makeFolders(tree: string, paths: readonly string[], owner: Owner | null): Promise<void> {
-  const wanted = new Set<string>();
-  for (const path of paths) {
-    for (let folder = path; folder !== '/' && !wanted.has(folder); folder = dirname(folder)) wanted.add(folder);
-  }
-  for (const path of [...wanted].toSorted((a, b) => a.length - b.length)) {
+  for (const path of [...foldersAbove(paths), ...paths].toSorted((a, b) => a.length - b.length)) {
     const folder = join(tree, path);
     await mkdir(folder, { recursive: true, mode: 0o755 });
     if (owner) await chown(folder, owner.uid, owner.gid);
   }
+}
+
+function foldersAbove(paths: readonly string[]): Set<string> {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    for (let folder = dirname(path); folder !== '/' && !folders.has(folder); folder = dirname(folder)) folders.add(folder);
+  }
+  return folders;
 }
 
 async function placeEntry({ tree, owner, source }: MaterializeRequest, entry: ManifestEntry): Promise<void> {
@@ -77,6 +81,11 @@ async function placeEntry({ tree, owner, source }: MaterializeRequest, entry: Ma
 /** Taken right before the script starts; `scanChanges` compares with it. */
 export async function takeBaseline(tree: string, entries: readonly ManifestEntry[]): Promise<Baseline> {
   const baseline: Baseline = new Map();
+  // Folders that no entry names, made to hold those that are named.
+  await inParallel([...foldersAbove(entries.map((entry) => entry.path))], async (path) => {
+    const mode = (await stat(join(tree, path))).mode & 0o777;
+    baseline.set(path, { ctimeNs: 0n, inode: 0n, entry: { type: 'directory', path, mode } });
+  });
   await inParallel(entries, async (entry) => {
     if (entry.type !== 'file') {
       baseline.set(entry.path, { ctimeNs: 0n, inode: 0n, entry });
@@ -86,12 +95,6 @@ export async function takeBaseline(tree: string, entries: readonly ManifestEntry
     baseline.set(entry.path, { ctimeNs: found.ctimeNs, inode: found.ino, entry });
   });
   return baseline;
-}
-
-/** Sets a file's times; a copy out of a cache would otherwise look as old as the cache entry. */
-export async function touch(path: string): Promise<void> {
-  const now = new Date();
-  await utimes(path, now, now);
 }
 
 export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

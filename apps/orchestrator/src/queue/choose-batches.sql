@@ -45,5 +45,6 @@ fitting as (
   window w as (order by r.place)
 )
 select id, count(*)::int as wanted from fitting
-where cpus_taken <= $2 and memory_taken <= $3
+-- The hair: 0.9 and 0.1 of a processor fit on one, though not in binary.
+where cpus_taken <= $2 + 1e-6 and memory_taken <= $3
 group by id

@@ -1,7 +1,7 @@
 import { startLoop, type BackgroundLoop } from '@nexus/kit/background';
 import type { Logger } from '@nexus/kit/logger';
 
-import type { WorkerDeps } from '../workers/routes.ts';
+import type { WorkerDeps } from '../workers/worker-deps.ts';
 import { expireLeases } from './expire-leases.ts';
 
 /**
@@ -18,7 +18,7 @@ export function startLeaseWatch(deps: WorkerDeps, logger: Logger): BackgroundLoo
         await deps.database.query('select 1');
         return;
       }
-      const batchIds = await expireLeases(deps.database, deps.maxTimesLost);
+      const batchIds = await expireLeases(deps.database, { maxTimesLost: deps.maxTimesLost, isCertain: false });
       if (batchIds.length > 0) {
         logger.warn({ batches: batchIds.length }, 'leases expired');
         deps.signals.notify('queue', ...batchIds.map((id) => `batch:${id}` as const));

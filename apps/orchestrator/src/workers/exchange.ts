@@ -1,4 +1,4 @@
-import type { ExchangeReply, exchangeRequestSchema, LeaseRef, ReportItem } from '@nexus/grid/contract';
+import type { ExchangeReply, exchangeRequestSchema, ReportItem } from '@nexus/grid/contract';
 import type { z } from 'zod';
 
 import { storeLogs } from '../logs/log-store.ts';
@@ -6,8 +6,10 @@ import { storeManifest, type StoredManifest } from '../manifests/manifest-store.
 import { claim } from '../queue/claim.ts';
 import { report, type ReportOutcome } from '../queue/report.ts';
 import type { Topic } from '../signals/signals.ts';
+import { listCommands } from './commands.ts';
 import { loadLeasedBatches } from './leased-batches.ts';
-import type { WorkerDeps } from './routes.ts';
+import { releaseLeases } from './release-leases.ts';
+import type { WorkerDeps } from './worker-deps.ts';
 import type { WorkerIdentity } from './worker-registry.ts';
 
 type Exchange = z.output<typeof exchangeRequestSchema>;
@@ -27,6 +29,8 @@ export async function exchange(
   const deadline = Date.now() + request.waitMs;
   for (;;) {
     const reply = await look(deps, worker, request);
+    // Whoever asked has gone meanwhile: nobody will hear of these leases.
+    if (signal.aborted) await releaseLeases(deps, worker, reply.leases);
     const remainingMs = deadline - Date.now();
     const hasNews = reply.leases.length > 0 || reply.cancel.length > 0 || reply.drain;
     if (hasNews || remainingMs <= 0 || signal.aborted) return { results: reported.results, ...reply };
@@ -83,22 +87,4 @@ async function look(deps: WorkerDeps, worker: WorkerIdentity, request: Exchange)
   const batches = await loadLeasedBatches(deps, leases, new Set(request.knownBatches));
   deps.signals.notify(...[...new Set(leases.map((lease) => lease.batchId))].map((id): Topic => `batch:${id}`));
   return { leases, batches, cancel, drain: false };
-}
-
-export interface Commands {
-  cancel: LeaseRef[];
-  drain: boolean;
-}
-
-export async function listCommands(deps: WorkerDeps, workerId: string): Promise<Commands> {
-  const rows = await deps.database.query<{ drain: boolean; cancel: LeaseRef[] | null }>(
-    `select w.state = 'draining' as drain, (
-       select json_agg(json_build_object('executionId', e.id, 'epoch', e.epoch)) from executions e
-       where e.worker_id = w.id and e.state in ('leased', 'running', 'publishing')
-         and e.cancel_requested_at is not null
-     ) as cancel
-     from workers w where w.id = $1`,
-    [workerId],
-  );
-  return { drain: rows[0]?.drain ?? true, cancel: rows[0]?.cancel ?? [] };
 }

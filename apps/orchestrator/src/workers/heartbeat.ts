@@ -1,7 +1,8 @@
 import type { HeartbeatReply, LeaseRef } from '@nexus/grid/contract';
 
-import { listCommands } from './exchange.ts';
-import type { WorkerDeps } from './routes.ts';
+import { listCommands } from './commands.ts';
+import { releaseLeases } from './release-leases.ts';
+import type { WorkerDeps } from './worker-deps.ts';
 import type { WorkerIdentity } from './worker-registry.ts';
 
 /** Extends all of a worker's leases in one statement and says which of them are no longer its own. */
@@ -20,6 +21,23 @@ export async function heartbeat(
     [worker.id, deps.leaseMs, leases.map((lease) => lease.executionId), leases.map((lease) => lease.epoch)],
   );
   const keptIds = new Set(kept.map((lease) => lease.executionId));
+  await releaseUnheard(deps, worker, leases);
   const commands = await listCommands(deps, worker.id);
   return { lost: leases.filter((lease) => !keptIds.has(lease.executionId)), ...commands };
+}
+
+/** Longer than any answer is on its way. */
+const UNHEARD_SECONDS = 10;
+
+/**
+ * Leases the worker does not name although it should know of them by now: the answer that gave them
+ * never arrived. Nothing was started, so they are queued again and count as no attempt.
+ */
+async function releaseUnheard(deps: WorkerDeps, worker: WorkerIdentity, leases: readonly LeaseRef[]): Promise<void> {
+  const unheard = await deps.database.query<LeaseRef>(
+    `select id as "executionId", epoch from executions
+     where worker_id = $1 and state = 'leased' and leased_at < now() - $2 * interval '1 second' and id <> all($3)`,
+    [worker.id, UNHEARD_SECONDS, leases.map((lease) => lease.executionId)],
+  );
+  if (unheard.length > 0) await releaseLeases(deps, worker, unheard);
 }

@@ -1,6 +1,6 @@
 import type { BatchSpec, Lease, LeasedBatch } from '@nexus/grid/contract';
 
-import type { WorkerDeps } from './routes.ts';
+import type { WorkerDeps } from './worker-deps.ts';
 
 interface Row {
   id: string;

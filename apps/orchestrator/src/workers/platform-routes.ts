@@ -1,7 +1,7 @@
 import { workerListSchema } from '@nexus/grid/contract';
 
 import type { Api } from '../api.ts';
-import type { WorkerDeps } from './routes.ts';
+import type { WorkerDeps } from './worker-deps.ts';
 import { listWorkers } from './worker-registry.ts';
 
 /** What users see of the workers. */

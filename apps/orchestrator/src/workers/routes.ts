@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 
-import type { Database } from '@nexus/db';
 import {
   claimEnvironmentReplySchema,
   environmentKeySchema,
@@ -20,29 +19,17 @@ import {
   uploadQuerySchema,
   uploadReplySchema,
 } from '@nexus/grid/contract';
-import type { BlobStore } from '@nexus/storage';
-import type { Vault } from '@nexus/vault';
 
 import type { Api } from '../api.ts';
 import { listMissing } from '../blobs/blob-index.ts';
 import { receiveBlob, sendBlob, uploadStatus } from '../blobs/blob-transfer.ts';
 import { acceptStreams, replyBlob, replyUploadStatus } from '../blobs/routes.ts';
 import { closeSignal } from '../close-signal.ts';
-import type { Signals } from '../signals/signals.ts';
+import { expireLeases } from '../queue/expire-leases.ts';
 import { accountOfLease, claimEnvironment, finishEnvironment } from './environments.ts';
 import { exchange } from './exchange.ts';
 import { heartbeat } from './heartbeat.ts';
-import type { WorkerRegistry } from './worker-registry.ts';
-
-export interface WorkerDeps {
-  database: Database;
-  blobs: BlobStore;
-  vault: Vault;
-  signals: Signals;
-  registry: WorkerRegistry;
-  leaseMs: number;
-  maxTimesLost: number;
-}
+import type { WorkerDeps } from './worker-deps.ts';
 
 const MAX_EXCHANGE_BYTES = 64 << 20;
 const okSchema = z.object({ ok: z.literal(true) });
@@ -56,10 +43,17 @@ export function registerJoinRoute(api: Api, deps: WorkerDeps): void {
     { schema: { tags: ['worker'], body: registerRequestSchema, response: { 200: registerReplySchema } } },
     async (request) => {
       const { id, token } = await deps.registry.register(request.body);
+      if (request.body.previousToken !== undefined) await takeOver(deps, request.body.previousToken);
       deps.signals.notify('queue');
       return { workerId: id, workerToken: token, heartbeatMs: Math.round(deps.leaseMs / 6), leaseMs: deps.leaseMs };
     },
   );
+}
+
+async function takeOver(deps: WorkerDeps, previousToken: string): Promise<void> {
+  await deps.registry.retire(previousToken);
+  const batchIds = await expireLeases(deps.database, { maxTimesLost: deps.maxTimesLost, isCertain: true });
+  deps.signals.notify(...batchIds.map((id) => `batch:${id}` as const));
 }
 
 export function registerWorkerRoutes(api: Api, deps: WorkerDeps): void {

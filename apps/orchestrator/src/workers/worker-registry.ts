@@ -75,6 +75,18 @@ export class WorkerRegistry {
     return gone.length;
   }
 
+  /** A worker that was replaced: it will not come back, so its leases end now. Unknown tokens are passed over. */
+  async retire(tokenText: string): Promise<void> {
+    const worker = await this.authenticate(`Bearer ${tokenText}`).catch(() => undefined);
+    if (!worker) return;
+    await this.leave(worker.id);
+    await this.#database.query(
+      `update executions set lease_until = '-infinity'
+       where worker_id = $1 and state in ('leased', 'running', 'publishing')`,
+      [worker.id],
+    );
+  }
+
   async leave(workerId: string): Promise<void> {
     await this.#database.query("update workers set state = 'gone' where id = $1", [workerId]);
     for (const [text, identity] of this.#known) if (identity.id === workerId) this.#known.delete(text);

@@ -77,7 +77,7 @@ export class GridClient {
 
   /** The blob from byte `start` on. */
   download(lease: LeaseRef, sha256: string, start: number): Promise<Readable> {
-    const headers = start > 0 ? { range: `bytes=${start}-` } : {};
+    const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
     return this.#call({ method: 'GET', path: `/api/v1/worker/blobs/${sha256}?${leaseQuery(lease)}`, headers });
   }
 

@@ -7,6 +7,8 @@ import { batchSpecSchema } from './submission.ts';
 
 export const registerRequestSchema = z.strictObject({
   joinToken: z.string().max(200),
+  /** Of the process this one replaces on the same machine: it is dead, its leases are free at once. */
+  previousToken: z.string().max(200).optional(),
   name: z.string().min(1).max(200),
   slots: z.number().int().min(1).max(1024),
   cpus: z.number().positive(),

@@ -1,0 +1,16 @@
+import type { Database } from '@nexus/db';
+import type { BlobStore } from '@nexus/storage';
+import type { Vault } from '@nexus/vault';
+
+import type { Signals } from '../signals/signals.ts';
+import type { WorkerRegistry } from './worker-registry.ts';
+
+export interface WorkerDeps {
+  database: Database;
+  blobs: BlobStore;
+  vault: Vault;
+  signals: Signals;
+  registry: WorkerRegistry;
+  leaseMs: number;
+  maxTimesLost: number;
+}

@@ -1,0 +1,90 @@
+import { describeIsolation } from './describe-isolation.ts';
+import { dropPrivileges } from './drop-privileges.ts';
+import type { RunningSandbox, SandboxDriver, SandboxSpec } from './driver.ts';
+import { requireTools, type HostTools } from './host-tools.ts';
+import { launch } from './launch.ts';
+import { notStarted } from './not-started.ts';
+import {
+  EXTRA_FD,
+  finalCommand,
+  joinCgroups,
+  setProcessLimit,
+  setResourceLimits,
+} from './launch-script.ts';
+import { SANDBOX_HOSTNAME } from './etc-snapshot.ts';
+import type { RootView } from './root-view.ts';
+import type { SandboxHost } from './sandbox-host.ts';
+import { isRoot } from './sandbox-owner.ts';
+import type { SandboxView } from './sandbox-view.ts';
+import { tmpBytes } from './tmp-size.ts';
+import { noUserNamespacesFilter } from './seccomp-filter.ts';
+import { shellQuote } from './shell-quote.ts';
+
+/** Our own shell is process 1, so that bwrap waits for the whole namespace and not only for the script. */
+function namespaceArguments(network: boolean): string[] {
+  const arguments_ = ['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'];
+  arguments_.push('--die-with-parent', '--new-session', '--as-pid-1', '--hostname', SANDBOX_HOSTNAME);
+  if (!network) arguments_.push('--unshare-net');
+  if (!isRoot()) return [...arguments_, '--unshare-user'];
+  // What setpriv needs to become the sandbox's uid; gone with that step.
+  return [...arguments_, ...['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'].flatMap((cap) => ['--cap-add', cap])];
+}
+
+function mountArguments(spec: SandboxSpec, view: SandboxView, system: RootView): string[] {
+  const size = String(tmpBytes(spec));
+  const tmpfs = (target: string): string[] => ['--perms', '1777', '--size', size, '--tmpfs', target];
+  const systemBinds = [...system.binds, ...(spec.network ? system.networkBinds : [])];
+  const ownTmp = !view.mounts.some((mount) => mount.target === '/tmp');
+  return [
+    ...['--bind', view.root, '/'],
+    ...systemBinds.flatMap(({ source, target }) => ['--ro-bind', source, target]),
+    ...['--proc', '/proc', '--dev', '/dev'],
+    ...tmpfs('/dev/shm'),
+    ...['--remount-ro', '/dev'],
+    ...(ownTmp ? tmpfs('/tmp') : []),
+    ...view.mounts.flatMap(({ source, target, access }) => [
+      access === 'read' ? '--ro-bind' : '--bind',
+      source,
+      target,
+    ]),
+    ...['--remount-ro', '/'],
+  ];
+}
+
+function initScript(tools: HostTools, spec: SandboxSpec, hasCgroup: boolean): string {
+  const command = [...dropPrivileges(tools), ...finalCommand('/bin/sh', spec.cwd, spec.command)];
+  const limit = hasCgroup ? '' : setProcessLimit(spec.limits.processes);
+  return `${limit}${command.map(shellQuote).join(' ')}\nexit $?\n`;
+}
+
+export function createBubblewrapDriver(host: SandboxHost): SandboxDriver {
+  const tools = requireTools(host.tools, ['bwrap', 'sh', 'setpriv']);
+  const filter = noUserNamespacesFilter(process.arch);
+
+  async function start(spec: SandboxSpec): Promise<RunningSandbox> {
+    const views = await host.views();
+    const built = await views.build(spec);
+    if (!built.ok) return notStarted(built.reason);
+    if (spec.network) await host.metadata.block('scripts');
+    const { view } = built;
+    const argv = (joinFiles: readonly string[]): string[] => [
+      ...[tools.sh, '-c', `${joinCgroups(joinFiles)}${setResourceLimits(spec.limits)}exec "$@"`, 'sh'],
+      ...[tools.bwrap, ...namespaceArguments(spec.network), ...mountArguments(spec, view, views.system)],
+      ...(filter === null ? [] : ['--seccomp', String(EXTRA_FD)]),
+      ...['--', '/bin/sh', '-c', initScript(tools, spec, joinFiles.length > 0)],
+    ];
+    return launch(host, spec, {
+      tree: 'namespace',
+      argv,
+      release: view.release,
+      ...(filter === null ? {} : { extra: filter }),
+    });
+  }
+
+  return {
+    name: 'bubblewrap',
+    description: describeIsolation(host),
+    start,
+    close: () => Promise.resolve(),
+  };
+}

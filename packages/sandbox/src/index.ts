@@ -1,0 +1,31 @@
+export { chooseDriver, type DriverChoice, type DriverProbe, type DriverWish } from './choose-driver.ts';
+export { createDriver, type SandboxOptions } from './create-driver.ts';
+export { sweepContainers, type DockerOptions } from './docker-driver.ts';
+export type {
+  Mount,
+  RunningSandbox,
+  SandboxDescription,
+  SandboxDriver,
+  SandboxDriverName,
+  SandboxExit,
+  SandboxLimits,
+  SandboxOutcome,
+  SandboxSpec,
+  SandboxStdin,
+} from './driver.ts';
+export { sweepCgroups } from './find-cgroup-parent.ts';
+export { probeDrivers } from './probe-drivers.ts';
+export { SANDBOX_GID, SANDBOX_UID, sandboxOwner } from './sandbox-owner.ts';
+export {
+  findInterpreter,
+  findInterpreters,
+  type Interpreter,
+  type InterpreterSearch,
+} from './interpreters.ts';
+export {
+  findRuntimeByName,
+  resolveRuntime,
+  type Runtime,
+  type RuntimeResult,
+  type ScriptFacts,
+} from './runtimes.ts';

@@ -1,0 +1,75 @@
+import type { SandboxLimits } from './driver.ts';
+import { shellQuote } from './shell-quote.ts';
+
+/** File descriptors the worker hands to a launcher. 2 tells the worker what went wrong until the script starts. */
+export const STDERR_FD = 3;
+export const ENVIRONMENT_FD = 4;
+/** A mount list or a seccomp filter, as the driver needs. */
+export const EXTRA_FD = 5;
+
+export const READY_LINE = 'ready';
+
+/** Launchers never see the script's variables: LD_PRELOAD would run its code as root outside the sandbox. */
+export const LAUNCHER_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' } as const;
+
+/** `0` means the writer itself, which also holds inside a pid namespace. */
+export function joinCgroups(joinFiles: readonly string[]): string {
+  return joinFiles.map((file) => `echo 0 >${shellQuote(file)} || exit 125\n`).join('');
+}
+
+/**
+ * A limit above the machine's own hard limit cannot be set and need not be. File sizes are in
+ * blocks of 512 bytes by POSIX.
+ */
+export function setResourceLimits(limits: SandboxLimits): string {
+  const blocks = Math.ceil(limits.diskBytes / 512);
+  return [
+    'ulimit -c 0',
+    `ulimit -f ${blocks} 2>/dev/null`,
+    `ulimit -n ${limits.openFiles} 2>/dev/null`,
+    '',
+  ].join('\n');
+}
+
+/** For machines without a pids cgroup. dash and busybox call it -p, bash calls it -u. */
+export function setProcessLimit(processes: number): string {
+  return `(ulimit -p ${processes}) 2>/dev/null && ulimit -p ${processes} || ulimit -u ${processes} 2>/dev/null\n`;
+}
+
+/**
+ * Assignments for the final shell to read. They go through a file because an argument list can
+ * be read by every user of the machine.
+ */
+export function environmentScript(env: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(env).map(([name, value]) => `export ${name}=${shellQuote(value)}\n`);
+  // Shells export where they stand, and launchers had a PATH; only what was asked for is passed on.
+  const own = ['PWD', 'OLDPWD', 'SHLVL', ...Object.keys(LAUNCHER_ENVIRONMENT)];
+  return `unset ${own.join(' ')}\n${lines.join('')}`;
+}
+
+/** A sentence about the first variable that cannot be passed on, if any. */
+export function findBadVariable(env: Readonly<Record<string, string>>): string | null {
+  const isBad = ([name, value]: [string, string]): boolean =>
+    !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || value.includes('\0');
+  const bad = Object.entries(env).find(isBad)?.[0];
+  return bad === undefined ? null : `the environment variable ${JSON.stringify(bad)} cannot be passed on`;
+}
+
+/**
+ * The last step, already inside and without privileges: `$1` is the working directory, the rest
+ * the command. What fails before `ready` is the reason of `not_started`.
+ */
+const FINAL_SCRIPT = `
+cd -- "$1" 2>/dev/null || { echo "the working directory $1 does not exist or may not be entered" >&2; exit 126; }
+shift
+. /dev/fd/${ENVIRONMENT_FD} || exit 126
+command -v -- "$1" >/dev/null 2>&1 || { echo "the command $1 was not found or may not be run" >&2; exit 127; }
+echo ${READY_LINE} >&2
+exec 2>&${STDERR_FD} ${STDERR_FD}>&- ${ENVIRONMENT_FD}<&- ${EXTRA_FD}<&-
+if [ -n "$BASH_VERSION" ]; then exec env -u _ "$@"; fi
+exec "$@"
+`;
+
+export function finalCommand(sh: string, cwd: string, command: readonly string[]): string[] {
+  return [sh, '-c', FINAL_SCRIPT, 'sh', cwd, ...command];
+}

@@ -1,0 +1,80 @@
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { PlacedMount } from './place-mounts.ts';
+import type { RootView } from './root-view.ts';
+import type { ScratchDirectory } from './scratch-directory.ts';
+
+/**
+ * Directories that become the sandbox's read-only root: links, small generated files and the
+ * mount points. Executions whose mounts go to the same places share one, so that a start makes
+ * no directories.
+ */
+export interface RootDirectories {
+  acquire(mounts: readonly PlacedMount[]): Promise<{ path: string; release(): void }>;
+}
+
+/** Targets that differ per dependency set would otherwise pile up for months. */
+const KEPT_UNUSED = 64;
+
+interface RootDirectory {
+  path: Promise<string>;
+  users: number;
+}
+
+async function makeMountPoint(path: string, isFile: boolean): Promise<void> {
+  await mkdir(isFile ? dirname(path) : path, { recursive: true });
+  if (isFile) await writeFile(path, '', { flag: 'a' });
+}
+
+async function makeRoot(root: string, view: RootView, mounts: readonly PlacedMount[]): Promise<string> {
+  const inRoot = (path: string): string => join(root, path);
+  // World-readable, as the script's uid has to walk through it; the scratch directory above is not.
+  await mkdir(root, { mode: 0o755 });
+  for (const directory of view.directories) await mkdir(inRoot(directory), { recursive: true });
+  for (const [name, text] of Object.entries(view.symlinks)) await symlink(text, inRoot(name));
+  for (const device of view.devices) await writeFile(inRoot(`dev/${device}`), '');
+  for (const bind of view.binds) await makeMountPoint(inRoot(bind.target), bind.isFile);
+  for (const mount of mounts) {
+    if (mount.placement === 'root') await makeMountPoint(inRoot(mount.target), mount.isFile);
+  }
+  return root;
+}
+
+export function createRootDirectories(scratch: ScratchDirectory, view: RootView): RootDirectories {
+  const directories = new Map<string, RootDirectory>();
+
+  const find = (mounts: readonly PlacedMount[]): RootDirectory => {
+    const shape = mounts.filter((mount) => mount.placement === 'root').map((mount) => [mount.target, mount.isFile]);
+    const key = JSON.stringify(shape);
+    const found = directories.get(key) ?? {
+      path: makeRoot(scratch.newPath('root'), view, mounts),
+      users: 0,
+    };
+    // Last used goes last, so that the first of the map is the one to drop.
+    directories.delete(key);
+    directories.set(key, found);
+    return found;
+  };
+
+  const dropOldest = (): void => {
+    const unused = [...directories].filter(([, directory]) => directory.users === 0);
+    for (const [key, directory] of unused.slice(0, Math.max(0, unused.length - KEPT_UNUSED))) {
+      directories.delete(key);
+      void directory.path.then((path) => rm(path, { recursive: true, force: true })).catch(() => undefined);
+    }
+  };
+
+  return {
+    async acquire(mounts) {
+      const directory = find(mounts);
+      directory.users += 1;
+      return {
+        path: await directory.path,
+        release() {
+          directory.users -= 1;
+          dropOldest();
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { openSync } from 'node:fs';
+import type { CgroupParent } from './cgroup.ts';
+import { createFifoPool, type FifoPool } from './fifo-pool.ts';
+import { findCgroupParent } from './find-cgroup-parent.ts';
+import { findHostTools, type HostTools } from './host-tools.ts';
+import { createMetadataBlock, type MetadataBlock } from './metadata-block.ts';
+import { createProcessTable, type ProcessTable } from './process-table.ts';
+import { listStrayFds } from './stray-fds.ts';
+import { createViewBuilder, type ViewBuilder } from './sandbox-view.ts';
+import { closeQuietly, createScratchDirectory, type ScratchDirectory } from './scratch-directory.ts';
+
+/** What all drivers of this machine need, found out once, so that a start looks nothing up. */
+export interface SandboxHost {
+  readonly tools: HostTools;
+  readonly scratch: ScratchDirectory;
+  /** null on machines without usable named pipes. */
+  readonly fifos: FifoPool | null;
+  /** null: limits on memory and processes are watched instead. */
+  readonly cgroups: CgroupParent | null;
+  readonly processes: ProcessTable;
+  readonly metadata: MetadataBlock;
+  readonly strayFds: readonly number[];
+  readonly nullFd: number;
+  /** Made when first asked for: only drivers that mount need it. */
+  views(): Promise<ViewBuilder>;
+  close(): Promise<void>;
+}
+
+export interface SandboxHostOptions {
+  /** For pipes and mount points; a short-lived directory is made in it. Default: the system's temporary directory. */
+  stateDirectory?: string;
+  /** false: behave as on a machine where no cgroup can be made. */
+  useCgroups?: boolean;
+}
+
+export async function openSandboxHost(options: SandboxHostOptions = {}): Promise<SandboxHost> {
+  const tools = findHostTools();
+  const scratch = await createScratchDirectory(options.stateDirectory);
+  const cgroups = options.useCgroups === false ? null : await findCgroupParent();
+  const canPipe = process.platform === 'linux' && tools.mkfifo !== undefined;
+  const nullFd = openSync('/dev/null', 'r+');
+  let views: Promise<ViewBuilder> | undefined;
+  return {
+    tools,
+    scratch,
+    fifos: canPipe && tools.mkfifo !== undefined ? createFifoPool(scratch, tools.mkfifo) : null,
+    cgroups,
+    processes: createProcessTable(tools.ps),
+    metadata: createMetadataBlock(tools),
+    strayFds: listStrayFds(),
+    nullFd,
+    views: () => (views ??= createViewBuilder(scratch)),
+    async close() {
+      await cgroups?.close();
+      closeQuietly(nullFd);
+      await scratch.close();
+    },
+  };
+}
