@@ -1,7 +1,8 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-import { openDatabase } from '@nexus/db';
+import { openDatabase, type Database } from '@nexus/db';
 import { startCluster, type Cluster } from '@nexus/db/embedded';
 import { parseConfig } from '@nexus/kit/config';
 import { systemErrorCode } from '@nexus/kit/errors';
@@ -32,6 +33,9 @@ export interface PlatformOptions {
 }
 
 const DATABASE = 'nexus';
+/** It tries every sandbox driver before it registers. */
+const WORKER_START_MS = 60_000;
+const POLL_MS = 50;
 const YEAR_MS = 365 * 24 * 3_600_000;
 
 /** Started parts, in order; they are stopped in the opposite one, also when a later start fails. */
@@ -105,7 +109,17 @@ async function startWorker(
   // Reusable: the worker registers again each time it is started again.
   const joinToken = await createJoinToken(app.database, { expiresAt: new Date(Date.now() + YEAR_MS), isReusable: true });
   const { home, environment } = options;
+  const startedAt = new Date();
   parts.worker = startWorkerProcess({ home, apiBase: apiUrl, joinToken, logger, environment });
+  for (let waitedMs = 0; !(await hasWorkerSince(app.database, startedAt)); waitedMs += POLL_MS) {
+    if (waitedMs > WORKER_START_MS) throw new Problem(`the worker did not start; its log is ${join(home.logs, 'worker.log')}`);
+    await sleep(POLL_MS);
+  }
+}
+
+async function hasWorkerSince(database: Database, startedAt: Date): Promise<boolean> {
+  const rows = await database.query("select 1 from workers where state = 'active' and registered_at >= $1", [startedAt]);
+  return rows.length > 0;
 }
 
 /** Found out before anything is started, so that the answer comes at once. */
