@@ -12,7 +12,7 @@ import {
 } from '@nexus/sandbox';
 
 import { planLayout, type Layout } from './layout.ts';
-import { materialize, takeBaseline, type BlobSource, type Baseline } from './materialize.ts';
+import { materialize, takeBaseline, type BlobSource } from './materialize.ts';
 import type { Interpreters } from './runtimes/interpreters.ts';
 import { resolveRuntime, type ResolvedRuntime } from './runtimes/resolve-runtime.ts';
 import { scanChanges, type Changes } from './scan-changes.ts';
@@ -73,9 +73,11 @@ export async function runAttempt(request: AttemptRequest): Promise<AttemptResult
   if (!runtime.ok) return notStarted(layout, tree, runtime.reason);
   const installed = await request.installDependencies(runtime.runtime);
   request.signal.throwIfAborted();
+  const mountPoints = findMountPoints(layout, [...runtime.runtime.mounts, ...installed.mounts.map((mount) => mount.target)]);
+  await materialize({ tree, entries: [], folders: mountPoints, owner, source: request.source });
   const baseline = await takeBaseline(tree, layout.entries);
   const exit = await runScript(request, toSandboxSpec(request, { layout, tree, runtime: runtime.runtime, installed }));
-  const changes = await findChanges({ layout, tree, baseline, installed });
+  const changes = await scanChanges({ tree, root: layout.root, baseline, exclude: mountPoints });
   return toResult(exit, { layout, tree, changes });
 }
 
@@ -173,15 +175,9 @@ async function runScript(request: AttemptRequest, spec: SandboxSpec): Promise<Sa
   }
 }
 
-async function findChanges(done: {
-  layout: Layout;
-  tree: string;
-  baseline: Baseline;
-  installed: InstalledDependencies;
-}): Promise<Changes> {
-  const { layout, tree, baseline, installed } = done;
-  const exclude = installed.mounts.map((mount) => mount.target);
-  return scanChanges({ tree, root: layout.root, baseline, exclude });
+/** Mounts that lie in what the script may write to: there must be a folder for them, which is not the script's doing. */
+function findMountPoints(layout: Layout, targets: readonly string[]): string[] {
+  return targets.filter((target) => layout.topFolders.some((folder) => target.startsWith(`${folder}/`)));
 }
 
 function toResult(exit: SandboxExit, made: { layout: Layout; tree: string; changes: Changes }): AttemptResult {

@@ -1,7 +1,9 @@
 export { makeAttemptFolder, runAttempt, type AttemptRequest, type AttemptResult, type InstalledDependencies } from './attempt.ts';
-export { BUILD_FOLDER, environmentKey, installCommand, PYTHON_PACKAGES } from './dependencies.ts';
+export { buildEnvironment, type BuildRequest, type BuildResult } from './environments/build-environment.ts';
+export { environmentKey } from './environments/environment-key.ts';
+export { mountEnvironment } from './environments/mount-environment.ts';
 export { MaskingStream } from './mask-secrets.ts';
 export { inParallel, type BlobSource } from './materialize.ts';
-export type { Changes } from './scan-changes.ts';
 export { findInterpreters, type Interpreter, type Interpreters } from './runtimes/interpreters.ts';
 export type { ResolvedRuntime } from './runtimes/resolve-runtime.ts';
+export type { Changes } from './scan-changes.ts';
