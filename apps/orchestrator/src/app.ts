@@ -96,14 +96,15 @@ async function registerUserScope(api: Api, deps: WorkerDeps): Promise<void> {
 const HOUR_MS = 3_600_000;
 
 function startRetention(deps: WorkerDeps, config: Config, logger: Logger): BackgroundLoop {
-  return startLoop({ name: 'retention', intervalMs: HOUR_MS, logger }, async () => {
+  return startLoop({ name: 'retention', intervalMs: HOUR_MS, logger }, async (signal) => {
     const now = Date.now();
     const grace = new Date(now - config.BLOB_GRACE_HOURS * HOUR_MS);
-    const swept = await sweep(deps, {
+    const policy = {
       finishedBefore: new Date(now - config.RETENTION_DAYS * 24 * HOUR_MS),
       abandonedBefore: grace,
       unusedBefore: grace,
-    });
+    };
+    const swept = await sweep(deps, policy, signal);
     if (swept.batches + swept.blobs > 0) logger.info(swept, 'retention swept');
   });
 }

@@ -20,8 +20,8 @@ export const configSchema = z.object({
   MAX_TIMES_LOST: z.coerce.number().int().min(0).default(2),
   /** Batches, their logs and blobs are deleted this long after their end. */
   RETENTION_DAYS: z.coerce.number().positive().default(30),
-  /** How long a blob that nothing refers to is kept for an upload that is still going on. */
-  BLOB_GRACE_HOURS: z.coerce.number().min(0).default(24),
+  /** How long a blob that nothing refers to is kept for an upload that is still going on. An hour outlives any transaction. */
+  BLOB_GRACE_HOURS: z.coerce.number().min(1).default(24),
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -39,8 +39,11 @@ create table manifests (
   file_count integer not null,
   size_bytes bigint not null,
   created_at timestamptz not null default now(),
+  -- As in blobs: keeps it alive through the transaction that is about to refer to it.
+  used_at timestamptz not null default now(),
   primary key (account_id, sha256)
 );
+create index manifests_by_use on manifests (used_at);
 
 create table manifest_blobs (
   account_id text not null,
@@ -181,6 +184,7 @@ create index executions_on_workers on executions (worker_id, lease_until)
   where state in ('leased', 'running', 'publishing');
 create index executions_by_batch on executions (batch_id, version);
 create index executions_reusable on executions (account_id, identity) where state = 'succeeded';
+create index executions_by_origin on executions (reused_from) where reused_from is not null;
 create index executions_recent on executions (account_id, created_at desc, id);
 -- Rows change state several times and then never again: room on the page keeps those updates local.
 alter table executions set (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);

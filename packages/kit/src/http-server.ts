@@ -55,8 +55,15 @@ function handleError(error: FastifyError, request: FastifyRequest, reply: Fastif
     const code: ErrorCode = error.statusCode === 413 ? 'payload_too_large' : 'invalid_request';
     return reply.code(error.statusCode).send(errorBody(code, error.message));
   }
+  if (UNSTORABLE_CODES.has(error.code)) {
+    request.log.warn({ err: error, method: request.method, path: pathOf(request) }, 'request refused by the database');
+    return reply.code(400).send(errorBody('invalid_request', 'the request holds a text or a number that cannot be stored'));
+  }
   return hideServerError(error, request, reply);
 }
+
+// What PostgreSQL says of a value itself: out of range, not a date, a text with a NUL or half a surrogate pair.
+const UNSTORABLE_CODES = new Set(['22001', '22003', '22007', '22008', '22021', '22P02', '22P05']);
 
 // From 500 on the client learns an id only: the message may name hosts, paths or SQL.
 function hideServerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {

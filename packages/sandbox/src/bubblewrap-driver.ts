@@ -1,14 +1,16 @@
 import { describeIsolation } from './describe-isolation.ts';
 import { dropPrivileges } from './drop-privileges.ts';
 import type { RunningSandbox, SandboxDriver, SandboxSpec } from './driver.ts';
-import { requireTools, type HostTools } from './host-tools.ts';
+import { requireTools } from './host-tools.ts';
 import { launch } from './launch.ts';
+import { limitProcesses } from './limit-processes.ts';
+import { startChecked } from './start-checked.ts';
 import { notStarted } from './not-started.ts';
 import {
   EXTRA_FD,
   finalCommand,
+  finalSubshell,
   joinCgroups,
-  setProcessLimit,
   setResourceLimits,
 } from './launch-script.ts';
 import { SANDBOX_HOSTNAME } from './etc-snapshot.ts';
@@ -20,19 +22,34 @@ import { tmpBytes } from './tmp-size.ts';
 import { noUserNamespacesFilter } from './seccomp-filter.ts';
 import { shellQuote } from './shell-quote.ts';
 
-/** Our own shell is process 1, so that bwrap waits for the whole namespace and not only for the script. */
 function namespaceArguments(network: boolean): string[] {
   const arguments_ = ['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'];
-  arguments_.push('--die-with-parent', '--new-session', '--as-pid-1', '--hostname', SANDBOX_HOSTNAME);
+  arguments_.push(
+    '--die-with-parent',
+    '--new-session',
+    '--as-pid-1',
+    '--hostname',
+    SANDBOX_HOSTNAME,
+  );
   if (!network) arguments_.push('--unshare-net');
   if (!isRoot()) return [...arguments_, '--unshare-user'];
   // What setpriv needs to become the sandbox's uid; gone with that step.
-  return [...arguments_, ...['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'].flatMap((cap) => ['--cap-add', cap])];
+  return [
+    ...arguments_,
+    ...['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'].flatMap((cap) => ['--cap-add', cap]),
+  ];
 }
 
 function mountArguments(spec: SandboxSpec, view: SandboxView, system: RootView): string[] {
   const size = String(tmpBytes(spec));
-  const tmpfs = (target: string): string[] => ['--perms', '1777', '--size', size, '--tmpfs', target];
+  const tmpfs = (target: string): string[] => [
+    '--perms',
+    '1777',
+    '--size',
+    size,
+    '--tmpfs',
+    target,
+  ];
   const systemBinds = [...system.binds, ...(spec.network ? system.networkBinds : [])];
   const ownTmp = !view.mounts.some((mount) => mount.target === '/tmp');
   return [
@@ -51,40 +68,59 @@ function mountArguments(spec: SandboxSpec, view: SandboxView, system: RootView):
   ];
 }
 
-function initScript(tools: HostTools, spec: SandboxSpec, hasCgroup: boolean): string {
-  const command = [...dropPrivileges(tools), ...finalCommand('/bin/sh', spec.cwd, spec.command)];
+/**
+ * What process 1 runs: a shell that waits for the script and reaps what it leaves behind. bwrap's
+ * own init would do that too, but then bwrap ends before its namespace does and leaves init to
+ * whoever adopts orphans, which in a container is nobody. An ordinary user has no privileges left
+ * by then, as bwrap took them.
+ */
+function initCommand(drop: readonly string[], spec: SandboxSpec, hasCgroup: boolean): string[] {
   const limit = hasCgroup ? '' : setProcessLimit(spec.limits.processes);
-  return `${limit}${command.map(shellQuote).join(' ')}\nexit $?\n`;
+  const script = isRoot()
+    ? `${[...drop, ...finalCommand('/bin/sh')].map(shellQuote).join(' ')} "$@"\nexit $?\n`
+    : `${finalSubshell()}exit $?\n`;
+  return ['/bin/sh', '-c', limit + script, 'sh', spec.cwd, ...spec.command];
 }
 
 export function createBubblewrapDriver(host: SandboxHost): SandboxDriver {
   const tools = requireTools(host.tools, ['bwrap', 'sh', 'setpriv']);
+  const drop = dropPrivileges(tools);
   const filter = noUserNamespacesFilter(process.arch);
 
-  async function start(spec: SandboxSpec): Promise<RunningSandbox> {
+  async function startInView(spec: SandboxSpec): Promise<RunningSandbox> {
     const views = await host.views();
     const built = await views.build(spec);
     if (!built.ok) return notStarted(built.reason);
     if (spec.network) await host.metadata.block('scripts');
     const { view } = built;
+    const limit = await limitProcesses(host, spec);
     const argv = (joinFiles: readonly string[]): string[] => [
-      ...[tools.sh, '-c', `${joinCgroups(joinFiles)}${setResourceLimits(spec.limits)}exec "$@"`, 'sh'],
-      ...[tools.bwrap, ...namespaceArguments(spec.network), ...mountArguments(spec, view, views.system)],
+      ...[
+        tools.sh,
+        '-c',
+        `${joinCgroups(joinFiles)}${setResourceLimits(spec.limits)}exec "$@"`,
+        'sh',
+      ],
+      ...[
+        tools.bwrap,
+        ...namespaceArguments(spec.network),
+        ...mountArguments(spec, view, views.system),
+      ],
       ...(filter === null ? [] : ['--seccomp', String(EXTRA_FD)]),
-      ...['--', '/bin/sh', '-c', initScript(tools, spec, joinFiles.length > 0)],
+      ...['--', ...initCommand(drop, spec, limit)],
     ];
     return launch(host, spec, {
       tree: 'namespace',
       argv,
       release: view.release,
-      ...(filter === null ? {} : { extra: filter }),
+      ...(filter === null ? {} : { extra: () => filter }),
     });
   }
 
   return {
     name: 'bubblewrap',
     description: describeIsolation(host),
-    start,
+    start: (spec) => startChecked(spec, startInView),
     close: () => Promise.resolve(),
   };
 }

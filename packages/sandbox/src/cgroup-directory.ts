@@ -49,6 +49,11 @@ export function makeCgroupDirectory(directory: string): void {
   mkdirSync(directory, { recursive: true });
 }
 
+/** Fails when it exists: two executions of one name would be killed as one. */
+export function makeNewCgroupDirectory(directory: string): void {
+  mkdirSync(directory);
+}
+
 /** Plain rmdir: files in a cgroup cannot be deleted and go with it. */
 export function removeCgroupDirectoryNow(directory: string): void {
   try {
@@ -61,7 +66,8 @@ export function removeCgroupDirectoryNow(directory: string): void {
 function killAll(directory: string): void {
   // A cgroup that may not fork cannot outrun the loop. cgroup.kill (Linux 5.14) needs no loop.
   tryWriteCgroupFile(directory, 'pids.max', '0');
-  if (existsSync(`${directory}/cgroup.kill`) && tryWriteCgroupFile(directory, 'cgroup.kill', '1')) return;
+  if (existsSync(`${directory}/cgroup.kill`) && tryWriteCgroupFile(directory, 'cgroup.kill', '1'))
+    return;
   for (const pid of listCgroupPids(directory)) {
     // 0 stands for a process outside our pid namespace; -1 and 0 would signal ourselves.
     if (pid <= 1) continue;

@@ -4,6 +4,7 @@ import {
   emptyCgroupDirectory,
   listCgroupPids,
   makeCgroupDirectory,
+  makeNewCgroupDirectory,
   readCgroupField,
   readCgroupNumber,
   removeCgroupDirectory,
@@ -12,6 +13,7 @@ import {
   writeCgroupFile,
 } from './cgroup-directory.ts';
 import type { SandboxLimits } from './driver.ts';
+import { LAUNCHER_PROCESSES } from './launch-script.ts';
 import type { MountEntry } from './mount-table.ts';
 
 type Controller = 'memory' | 'pids' | 'cpu' | 'cpuacct';
@@ -20,7 +22,8 @@ export type V1Mounts = Record<Controller, string>;
 /** Controllers may share a mount (`cpu,cpuacct`) or have one each. */
 export function findV1Mounts(table: readonly MountEntry[]): V1Mounts | null {
   const find = (controller: Controller): string | undefined =>
-    table.find((entry) => entry.fsType === 'cgroup' && entry.superOptions.includes(controller))?.mountPoint;
+    table.find((entry) => entry.fsType === 'cgroup' && entry.superOptions.includes(controller))
+      ?.mountPoint;
   const memory = find('memory');
   const pids = find('pids');
   const cpu = find('cpu');
@@ -35,9 +38,13 @@ function setLimits(directories: V1Mounts, limits: SandboxLimits): void {
   writeCgroupFile(directories.memory, 'memory.limit_in_bytes', memory);
   // Absent when the kernel counts no swap; then memory is bounded and swap is not.
   tryWriteCgroupFile(directories.memory, 'memory.memsw.limit_in_bytes', memory);
-  writeCgroupFile(directories.pids, 'pids.max', String(limits.processes));
+  writeCgroupFile(directories.pids, 'pids.max', String(limits.processes + LAUNCHER_PROCESSES));
   tryWriteCgroupFile(directories.cpu, 'cpu.cfs_period_us', String(PERIOD_US));
-  tryWriteCgroupFile(directories.cpu, 'cpu.cfs_quota_us', String(Math.max(1000, Math.round(limits.cpus * PERIOD_US))));
+  tryWriteCgroupFile(
+    directories.cpu,
+    'cpu.cfs_quota_us',
+    String(Math.max(1000, Math.round(limits.cpus * PERIOD_US))),
+  );
 }
 
 function readUsage(directories: V1Mounts): CgroupUsage {
@@ -76,7 +83,8 @@ export function v1Parent(mounts: V1Mounts, owner: string): CgroupParent {
     version: 'v1',
     create(id, limits) {
       const directories = below(`${CGROUP_NAME}/${owner}/${id}`);
-      for (const directory of Object.values(directories)) makeCgroupDirectory(directory);
+      for (const directory of new Set(Object.values(directories)))
+        makeNewCgroupDirectory(directory);
       setLimits(directories, limits);
       return v1Cgroup(directories);
     },

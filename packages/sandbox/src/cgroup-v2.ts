@@ -6,6 +6,7 @@ import {
   emptyCgroupDirectory,
   listCgroupPids,
   makeCgroupDirectory,
+  makeNewCgroupDirectory,
   readCgroupField,
   readCgroupFile,
   readCgroupNumber,
@@ -15,6 +16,7 @@ import {
   writeCgroupFile,
 } from './cgroup-directory.ts';
 import type { SandboxLimits } from './driver.ts';
+import { LAUNCHER_PROCESSES } from './launch-script.ts';
 import type { MountEntry } from './mount-table.ts';
 
 const PERIOD_US = 100_000;
@@ -72,7 +74,8 @@ function enableControllers(directory: string): boolean {
 function stepDown(directory: string): void {
   const leaf = `${directory}/${CGROUP_NAME}-worker`;
   makeCgroupDirectory(leaf);
-  for (const pid of listCgroupPids(directory)) tryWriteCgroupFile(leaf, 'cgroup.procs', String(pid));
+  for (const pid of listCgroupPids(directory))
+    tryWriteCgroupFile(leaf, 'cgroup.procs', String(pid));
 }
 
 export function prepareDelegatedCgroup(directory: string): boolean {
@@ -86,7 +89,7 @@ export function prepareDelegatedCgroup(directory: string): boolean {
 export function setV2Limits(directory: string, limits: SandboxLimits): void {
   writeCgroupFile(directory, 'memory.max', String(Math.floor(limits.memoryBytes)));
   tryWriteCgroupFile(directory, 'memory.swap.max', '0');
-  writeCgroupFile(directory, 'pids.max', String(limits.processes));
+  writeCgroupFile(directory, 'pids.max', String(limits.processes + LAUNCHER_PROCESSES));
   const quotaUs = Math.max(1000, Math.round(limits.cpus * PERIOD_US));
   tryWriteCgroupFile(directory, 'cpu.max', `${quotaUs} ${PERIOD_US}`);
 }
@@ -123,7 +126,7 @@ export function v2Parent(delegated: string, owner: string): CgroupParent {
     version: 'v2',
     create(id, limits) {
       const directory = `${parent}/${id}`;
-      makeCgroupDirectory(directory);
+      makeNewCgroupDirectory(directory);
       setV2Limits(directory, limits);
       return v2Cgroup(directory);
     },

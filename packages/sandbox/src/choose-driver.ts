@@ -22,7 +22,11 @@ function pick(probes: readonly DriverProbe[], name: SandboxDriverName): DriverCh
   const probe = probes.find((candidate) => candidate.name === name);
   if (probe?.isAvailable) return { ok: true, name, description: probe.description };
   const reason = probe?.reason ?? 'it was not looked for on this machine';
-  return { ok: false, code: 'driver_unavailable', reason: `the sandbox driver ${name} is not available here: ${reason}` };
+  return {
+    ok: false,
+    code: 'driver_unavailable',
+    reason: `the sandbox driver ${name} is not available here: ${reason}`,
+  };
 }
 
 export function chooseDriver(probes: readonly DriverProbe[], wish: DriverWish = {}): DriverChoice {

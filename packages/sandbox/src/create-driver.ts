@@ -11,7 +11,11 @@ export interface SandboxOptions extends SandboxHostOptions {
 }
 
 /** Builds a driver on a host its maker closes. Throws when the machine lacks what it needs. */
-export function buildDriver(name: SandboxDriverName, host: SandboxHost, options: SandboxOptions): SandboxDriver {
+export function buildDriver(
+  name: SandboxDriverName,
+  host: SandboxHost,
+  options: SandboxOptions,
+): SandboxDriver {
   switch (name) {
     case 'bubblewrap':
       return createBubblewrapDriver(host);
@@ -20,13 +24,17 @@ export function buildDriver(name: SandboxDriverName, host: SandboxHost, options:
     case 'process':
       return createProcessDriver(host);
     case 'docker':
-      if (options.docker === undefined) throw new Error('the worker was not told whose containers it makes');
+      if (options.docker === undefined)
+        throw new Error('the worker was not told whose containers it makes');
       return createDockerDriver(options.docker, host.metadata);
   }
 }
 
 /** A driver with a host of its own; its `close` frees both. Which one to ask for: chooseDriver. */
-export async function createDriver(name: SandboxDriverName, options: SandboxOptions = {}): Promise<SandboxDriver> {
+export async function createDriver(
+  name: SandboxDriverName,
+  options: SandboxOptions = {},
+): Promise<SandboxDriver> {
   const host = await openSandboxHost(options);
   try {
     const driver = buildDriver(name, host, options);

@@ -14,6 +14,7 @@ export function describeLimits(host: SandboxHost): Pick<SandboxDescription, 'lim
 
 export function describeIsolation(host: SandboxHost): SandboxDescription {
   const { limits, gaps } = describeLimits(host);
-  const metadata = 'With network, the metadata service stays reachable: blocking it needs root and the tool ip.';
+  const metadata =
+    'With network, the metadata service stays reachable: blocking it needs root and the tool ip.';
   return { isolates: true, limits, gaps: host.metadata.canBlock ? gaps : [...gaps, metadata] };
 }

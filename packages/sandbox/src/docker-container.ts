@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import type { SandboxSpec } from './driver.ts';
+import { LAUNCHER_PROCESSES } from './launch-script.ts';
 import { scriptIds } from './sandbox-owner.ts';
 import { tmpBytes } from './tmp-size.ts';
 
@@ -16,14 +17,17 @@ export interface ContainerWish {
 function limitsOf(spec: SandboxSpec): Docker.HostConfig {
   const { limits } = spec;
   const memory = Math.floor(limits.memoryBytes);
-  const ulimit = (name: string, value: number): Docker.Ulimit => ({ Name: name, Soft: value, Hard: value });
+  const ulimit = (name: string, value: number): Docker.Ulimit => ({
+    Name: name,
+    Soft: value,
+    Hard: value,
+  });
   return {
     Memory: memory,
     // Memory and swap together, so this means no swap.
     MemorySwap: memory,
     NanoCpus: Math.round(limits.cpus * 1e9),
-    // One more for the engine's init.
-    PidsLimit: limits.processes + 1,
+    PidsLimit: limits.processes + LAUNCHER_PROCESSES,
     Ulimits: [
       ulimit('nofile', limits.openFiles),
       ulimit('fsize', Math.ceil(limits.diskBytes)),
@@ -61,7 +65,12 @@ function isolationOf(spec: SandboxSpec, network: string): Docker.HostConfig {
 }
 
 /** The image's own variables (PATH and the like) stay, below those of the spec. */
-export function containerOptions({ spec, image, owner, network }: ContainerWish): Docker.ContainerCreateOptions {
+export function containerOptions({
+  spec,
+  image,
+  owner,
+  network,
+}: ContainerWish): Docker.ContainerCreateOptions {
   const { uid, gid } = scriptIds();
   const hasInput = spec.stdin.kind !== 'empty';
   return {

@@ -5,8 +5,14 @@ import { pipeline } from 'node:stream/promises';
 import Docker from 'dockerode';
 import { containerOptions, OWNER_LABEL } from './docker-container.ts';
 import { splitDockerOutput } from './docker-output.ts';
-import type { RunningSandbox, SandboxDescription, SandboxDriver, SandboxSpec, SandboxStdin } from './driver.ts';
-import { findBadVariable } from './launch-script.ts';
+import type {
+  RunningSandbox,
+  SandboxDescription,
+  SandboxDriver,
+  SandboxSpec,
+  SandboxStdin,
+} from './driver.ts';
+import { startChecked } from './start-checked.ts';
 import { notStarted } from './not-started.ts';
 import type { MetadataBlock } from './metadata-block.ts';
 import type { ProcessTree } from './process-tree.ts';
@@ -36,8 +42,14 @@ function statusOf(error: unknown): number | undefined {
 }
 
 function sentenceOf(error: unknown): string {
-  if (error instanceof Error && 'json' in error && typeof error.json === 'object' && error.json !== null) {
-    if ('message' in error.json && typeof error.json.message === 'string') return error.json.message;
+  if (
+    error instanceof Error &&
+    'json' in error &&
+    typeof error.json === 'object' &&
+    error.json !== null
+  ) {
+    if ('message' in error.json && typeof error.json.message === 'string')
+      return error.json.message;
   }
   return error instanceof Error ? error.message : String(error);
 }
@@ -49,12 +61,17 @@ async function pull(docker: Docker, image: string): Promise<void> {
   });
 }
 
-async function ensureImage(docker: Docker, image: string, mayPull: boolean): Promise<string | null> {
+async function ensureImage(
+  docker: Docker,
+  image: string,
+  mayPull: boolean,
+): Promise<string | null> {
   try {
     await docker.getImage(image).inspect();
     return null;
   } catch (error) {
-    if (statusOf(error) !== 404) return `could not ask Docker about the image ${image}: ${sentenceOf(error)}`;
+    if (statusOf(error) !== 404)
+      return `could not ask Docker about the image ${image}: ${sentenceOf(error)}`;
   }
   if (!mayPull) return `the image ${image} is not on this machine and may not be pulled`;
   return pull(docker, image).then(
@@ -131,7 +148,10 @@ async function startAndWait(container: Docker.Container): Promise<LauncherExit> 
   return waitForContainer(container);
 }
 
-async function runContainer(container: Docker.Container, spec: SandboxSpec): Promise<RunningSandbox> {
+async function runContainer(
+  container: Docker.Container,
+  spec: SandboxSpec,
+): Promise<RunningSandbox> {
   // Attached before the start, so that no first line is missed, and supervised before it, so that
   // what the disk held is measured before the script writes.
   const socket = await attach(container, spec);
@@ -147,7 +167,11 @@ async function runContainer(container: Docker.Container, spec: SandboxSpec): Pro
       if (!exit.isReady) socket.destroy();
       return exit;
     }),
-    usage: async () => ({ cpuMs: null, maxMemoryBytes: null, oomKills: await countOomKills(container) }),
+    usage: async () => ({
+      cpuMs: null,
+      maxMemoryBytes: null,
+      oomKills: await countOomKills(container),
+    }),
     release: () => removeContainer(container),
   });
 }
@@ -158,17 +182,20 @@ async function findBridge(docker: Docker, network: string): Promise<string> {
   return info.Options?.['com.docker.network.bridge.name'] ?? `br-${info.Id.slice(0, 12)}`;
 }
 
-async function start({ docker, options, metadata }: DockerParts, spec: SandboxSpec): Promise<RunningSandbox> {
+async function start(
+  { docker, options, metadata }: DockerParts,
+  spec: SandboxSpec,
+): Promise<RunningSandbox> {
   const image = spec.image ?? options.defaultImage;
   if (image === undefined) return notStarted('the driver docker needs an image and none was named');
-  const bad = findBadVariable(spec.env);
-  if (bad !== null) return notStarted(bad);
   if (spec.stdin.kind === 'file') await access(spec.stdin.path, constants.R_OK);
   const fault = await ensureImage(docker, image, options.mayPull ?? false);
   if (fault !== null) return notStarted(fault);
   const network = options.network ?? 'bridge';
   if (spec.network) await metadata.block({ bridge: await findBridge(docker, network) });
-  const container = await docker.createContainer(containerOptions({ spec, image, network, owner: options.owner }));
+  const container = await docker.createContainer(
+    containerOptions({ spec, image, network, owner: options.owner }),
+  );
   try {
     return await runContainer(container, spec);
   } catch (error) {
@@ -179,7 +206,10 @@ async function start({ docker, options, metadata }: DockerParts, spec: SandboxSp
 
 function describe(metadata: MetadataBlock): SandboxDescription {
   const gaps = ['CPU time and the highest memory use are not counted.'];
-  if (!metadata.canBlock) gaps.push('With network, the metadata service stays reachable: blocking it needs root and the tool ip.');
+  if (!metadata.canBlock)
+    gaps.push(
+      'With network, the metadata service stays reachable: blocking it needs root and the tool ip.',
+    );
   return { isolates: true, limits: 'docker', gaps };
 }
 
@@ -188,8 +218,12 @@ export function createDockerDriver(options: DockerOptions, metadata: MetadataBlo
   return {
     name: 'docker',
     description: describe(metadata),
-    start: (spec) =>
-      start({ docker, options, metadata }, spec).catch((error: unknown) => notStarted(sentenceOf(error))),
+    start: (wanted) =>
+      startChecked(wanted, (spec) =>
+        start({ docker, options, metadata }, spec).catch((error: unknown) =>
+          notStarted(sentenceOf(error)),
+        ),
+      ),
     close: () => Promise.resolve(),
   };
 }
@@ -206,9 +240,15 @@ export async function findDockerFault(options: DockerOptions): Promise<string | 
 }
 
 /** Removes containers a worker of this name left behind, running or not. Answers how many. */
-export async function sweepContainers(owner: string, options: Pick<DockerOptions, 'socketPath'> = {}): Promise<number> {
+export async function sweepContainers(
+  owner: string,
+  options: Pick<DockerOptions, 'socketPath'> = {},
+): Promise<number> {
   const docker = connect(options);
-  const found = await docker.listContainers({ all: true, filters: { label: [`${OWNER_LABEL}=${owner}`] } });
+  const found = await docker.listContainers({
+    all: true,
+    filters: { label: [`${OWNER_LABEL}=${owner}`] },
+  });
   await Promise.all(found.map(({ Id }) => removeContainer(docker.getContainer(Id))));
   return found.length;
 }

@@ -13,7 +13,10 @@ async function writeAll(target: PassThrough, piece: Buffer): Promise<void> {
 }
 
 /** A frame is one byte of stream (1 stdout, 2 stderr), three of nothing and four of length. */
-async function split(source: AsyncIterable<unknown>, targets: readonly [PassThrough, PassThrough]): Promise<void> {
+async function split(
+  source: AsyncIterable<unknown>,
+  targets: readonly [PassThrough, PassThrough],
+): Promise<void> {
   let header = Buffer.alloc(0);
   let left = 0;
   let target = targets[0];

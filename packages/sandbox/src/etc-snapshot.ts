@@ -57,7 +57,9 @@ function isPublic(stat: Stats): boolean {
 async function copyPublic(source: string, target: string): Promise<void> {
   const filter = async (path: string): Promise<boolean> => isPublic(await lstat(path));
   // An entry that is not on this machine, or went while being copied, is no loss.
-  await cp(source, target, { recursive: true, verbatimSymlinks: true, filter }).catch(() => undefined);
+  await cp(source, target, { recursive: true, verbatimSymlinks: true, filter }).catch(
+    () => undefined,
+  );
 }
 
 /**

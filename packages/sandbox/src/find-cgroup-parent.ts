@@ -11,7 +11,7 @@ import {
 } from './cgroup-v2.ts';
 import type { SandboxLimits } from './driver.ts';
 import { readMountTable } from './mount-table.ts';
-import { isAlive, ownIdentity } from './process-identity.ts';
+import { isAlive, ownName } from './process-identity.ts';
 
 const TRIAL_LIMITS: SandboxLimits = {
   cpus: 1,
@@ -37,7 +37,8 @@ async function tryParent(make: () => CgroupParent): Promise<CgroupParent | null>
 export async function findCgroupParent(): Promise<CgroupParent | null> {
   if (process.platform !== 'linux') return null;
   const table = readMountTable();
-  const owner = ownIdentity();
+  // One for each host, so that closing one leaves the others theirs.
+  const owner = ownName();
   const v2 = findV2Mount(table);
   if (v2 !== null) {
     const delegated = findDelegatedCgroup(v2, ownV2Path());

@@ -18,7 +18,11 @@ export function escapeFstabField(text: string): string {
   );
 }
 
-export function fstabLine(source: string, target: string, mount: { type: string; options: string }): string {
+export function fstabLine(
+  source: string,
+  target: string,
+  mount: { type: string; options: string },
+): string {
   return `${escapeFstabField(source)} ${escapeFstabField(target)} ${mount.type} ${mount.options} 0 0\n`;
 }
 
@@ -46,12 +50,17 @@ export function bindLines(mount: BindMount, table: readonly MountEntry[]): strin
   const real = realpathSync(mount.source);
   if (mount.isDevice) return fstabLine(real, mount.target, { type: 'none', options: 'bind' });
   const lines = [
-    fstabLine(real, mount.target, { type: 'none', options: bindOptions(mount, findMountOf(table, real)) }),
+    fstabLine(real, mount.target, {
+      type: 'none',
+      options: bindOptions(mount, findMountOf(table, real)),
+    }),
   ];
   for (const point of listMountPointsBelow(table, real)) {
     const below = { ...mount, makesTarget: false };
     const options = bindOptions(below, findMountOf(table, point));
-    lines.push(fstabLine(point, mount.target + point.slice(real.length), { type: 'none', options }));
+    lines.push(
+      fstabLine(point, mount.target + point.slice(real.length), { type: 'none', options }),
+    );
   }
   return lines.join('');
 }

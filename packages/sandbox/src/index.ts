@@ -1,4 +1,9 @@
-export { chooseDriver, type DriverChoice, type DriverProbe, type DriverWish } from './choose-driver.ts';
+export {
+  chooseDriver,
+  type DriverChoice,
+  type DriverProbe,
+  type DriverWish,
+} from './choose-driver.ts';
 export { createDriver, type SandboxOptions } from './create-driver.ts';
 export { sweepContainers, type DockerOptions } from './docker-driver.ts';
 export type {

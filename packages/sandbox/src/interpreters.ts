@@ -36,8 +36,14 @@ const PROBES: readonly { pattern: RegExp; args: readonly string[] }[] = [
       'import sys, platform; print(sys.executable, platform.python_version(), sys.prefix, sys.base_prefix, sys.base_exec_prefix, sep="\\n")',
     ],
   },
-  { pattern: /^ruby/, args: ['-rrbconfig', '-e', 'puts RbConfig.ruby, RUBY_VERSION, RbConfig::CONFIG["prefix"]'] },
-  { pattern: /^perl/, args: ['-MConfig', '-e', 'printf "%s\\n%vd\\n%s\\n", $^X, $^V, $Config{prefix}'] },
+  {
+    pattern: /^ruby/,
+    args: ['-rrbconfig', '-e', 'puts RbConfig.ruby, RUBY_VERSION, RbConfig::CONFIG["prefix"]'],
+  },
+  {
+    pattern: /^perl/,
+    args: ['-MConfig', '-e', 'printf "%s\\n%vd\\n%s\\n", $^X, $^V, $Config{prefix}'],
+  },
   { pattern: /^node/, args: ['-p', '[process.execPath, process.versions.node].join("\\n")'] },
 ];
 
@@ -63,7 +69,11 @@ function listOnPath(name: string, path: string): string[] {
     .filter(isRunnable);
 }
 
-async function ask(path: string, args: readonly string[], search: InterpreterSearch): Promise<string[] | null> {
+async function ask(
+  path: string,
+  args: readonly string[],
+  search: InterpreterSearch,
+): Promise<string[] | null> {
   const options = { env: search.env, cwd: '/', timeout: PROBE_TIMEOUT_MS };
   // A shim of a version that is not installed fails here; the next on PATH may work.
   const result = await promisify(execFile)(path, [...args], options).catch(() => null);
@@ -83,24 +93,37 @@ function nodeDirectories(executable: string): string[] {
  * A path that is a link from outside its own installation (`~/.local/bin/python3`) is replaced by
  * what it points at, unless the directories around it matter, as in a virtual environment.
  */
-function withMounts(name: string, executable: string, facts: { version: string; directories: string[] }): Interpreter {
+function withMounts(
+  name: string,
+  executable: string,
+  facts: { version: string; directories: string[] },
+): Interpreter {
   const outside = [...new Set(facts.directories)].filter((directory) => !isSystemPath(directory));
   const isCovered = (path: string): boolean =>
     isSystemPath(path) || outside.some((directory) => isInside(path, directory));
   const path = isCovered(executable) ? executable : realpathSync(executable);
   // Only a program that stands alone is mounted as a file: its directory could be somebody's home.
   const needed = isCovered(path) ? outside : [...outside, path];
-  const outermost = needed.filter((one) => !needed.some((other) => other !== one && isInside(one, other)));
+  const outermost = needed.filter(
+    (one) => !needed.some((other) => other !== one && isInside(one, other)),
+  );
   const mounts = outermost.map((one): Mount => ({ source: one, target: one, access: 'read' }));
   return { name, path, version: facts.version, mounts };
 }
 
-async function inspect(name: string, path: string, search: InterpreterSearch): Promise<Interpreter | null> {
+async function inspect(
+  name: string,
+  path: string,
+  search: InterpreterSearch,
+): Promise<Interpreter | null> {
   const probe = PROBES.find(({ pattern }) => pattern.test(basename(name)));
   if (probe === undefined) {
     const [firstLine = ''] = (await ask(path, ['--version'], search)) ?? [];
     const version = /\d+(\.\d+)+/.exec(firstLine)?.[0] ?? '';
-    return withMounts(name, isSystemPath(path) ? path : realpathSync(path), { version, directories: [] });
+    return withMounts(name, isSystemPath(path) ? path : realpathSync(path), {
+      version,
+      directories: [],
+    });
   }
   const [executable, version = '', ...directories] = (await ask(path, probe.args, search)) ?? [];
   if (executable === undefined || !isRunnable(executable)) return null;
@@ -124,7 +147,9 @@ function listSiblings(name: string, known: Interpreter): string[] {
 function listCandidates(name: string, search: InterpreterSearch): string[] {
   const onPath = listOnPath(name, search.env['PATH'] ?? '');
   if (name === 'node') return [process.execPath, ...onPath];
-  return /^node\d+$/.test(name) ? [process.execPath, ...listOnPath('node', search.env['PATH'] ?? '')] : onPath;
+  return /^node\d+$/.test(name)
+    ? [process.execPath, ...listOnPath('node', search.env['PATH'] ?? '')]
+    : onPath;
 }
 
 function isWanted(name: string, found: Interpreter): boolean {
@@ -133,7 +158,10 @@ function isWanted(name: string, found: Interpreter): boolean {
 }
 
 /** One interpreter by the word scripts ask for it. null: not on this machine. */
-export async function findInterpreter(name: string, search: InterpreterSearch): Promise<Interpreter | null> {
+export async function findInterpreter(
+  name: string,
+  search: InterpreterSearch,
+): Promise<Interpreter | null> {
   for (const path of listCandidates(name, search)) {
     const found = await inspect(name, path, search);
     if (found !== null && isWanted(name, found)) return found;

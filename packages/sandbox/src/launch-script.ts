@@ -3,7 +3,7 @@ import { shellQuote } from './shell-quote.ts';
 
 /** File descriptors the worker hands to a launcher. 2 tells the worker what went wrong until the script starts. */
 export const STDERR_FD = 3;
-export const ENVIRONMENT_FD = 4;
+const ENVIRONMENT_FD = 4;
 /** A mount list or a seccomp filter, as the driver needs. */
 export const EXTRA_FD = 5;
 
@@ -31,9 +31,13 @@ export function setResourceLimits(limits: SandboxLimits): string {
   ].join('\n');
 }
 
+/** Shells and launchers beside the script that count against its process limit. */
+export const LAUNCHER_PROCESSES = 4;
+
 /** For machines without a pids cgroup. dash and busybox call it -p, bash calls it -u. */
 export function setProcessLimit(processes: number): string {
-  return `(ulimit -p ${processes}) 2>/dev/null && ulimit -p ${processes} || ulimit -u ${processes} 2>/dev/null\n`;
+  const most = processes + LAUNCHER_PROCESSES;
+  return `(ulimit -p ${most}) 2>/dev/null && ulimit -p ${most} || ulimit -u ${most} 2>/dev/null\n`;
 }
 
 /**
@@ -45,14 +49,6 @@ export function environmentScript(env: Readonly<Record<string, string>>): string
   // Shells export where they stand, and launchers had a PATH; only what was asked for is passed on.
   const own = ['PWD', 'OLDPWD', 'SHLVL', ...Object.keys(LAUNCHER_ENVIRONMENT)];
   return `unset ${own.join(' ')}\n${lines.join('')}`;
-}
-
-/** A sentence about the first variable that cannot be passed on, if any. */
-export function findBadVariable(env: Readonly<Record<string, string>>): string | null {
-  const isBad = ([name, value]: [string, string]): boolean =>
-    !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || value.includes('\0');
-  const bad = Object.entries(env).find(isBad)?.[0];
-  return bad === undefined ? null : `the environment variable ${JSON.stringify(bad)} cannot be passed on`;
 }
 
 /**
@@ -70,6 +66,12 @@ if [ -n "$BASH_VERSION" ]; then exec env -u _ "$@"; fi
 exec "$@"
 `;
 
-export function finalCommand(sh: string, cwd: string, command: readonly string[]): string[] {
-  return [sh, '-c', FINAL_SCRIPT, 'sh', cwd, ...command];
+/** The same in a shell that is already there and without privileges, which saves starting two programs. */
+export function finalSubshell(): string {
+  return `(${FINAL_SCRIPT})\n`;
+}
+
+/** Takes the working directory and the command as further arguments. */
+export function finalCommand(sh: string): string[] {
+  return [sh, '-c', FINAL_SCRIPT, 'sh'];
 }

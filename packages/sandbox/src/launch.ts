@@ -1,14 +1,16 @@
 import { spawn, type StdioOptions } from 'node:child_process';
 import type { Cgroup } from './cgroup.ts';
 import type { RunningSandbox, SandboxSpec } from './driver.ts';
-import {
-  environmentScript,
-  findBadVariable,
-  LAUNCHER_ENVIRONMENT,
-} from './launch-script.ts';
+import { environmentScript, LAUNCHER_ENVIRONMENT } from './launch-script.ts';
 import type { ProcessMark } from './process-mark.ts';
-import { notStarted } from './not-started.ts';
-import { groupTree, namespaceTree, type ProcessTree, type TreeContext } from './process-tree.ts';
+import { notStartedBecause } from './not-started.ts';
+import {
+  emptyTree,
+  groupTree,
+  namespaceTree,
+  type ProcessTree,
+  type TreeContext,
+} from './process-tree.ts';
 import { waitForLauncher } from './launcher-exit.ts';
 import type { SandboxHost } from './sandbox-host.ts';
 import { openStdio, type SandboxStdio } from './sandbox-stdio.ts';
@@ -18,18 +20,15 @@ import { supervise } from './supervise.ts';
 export interface LaunchPlan {
   /** The launcher's argv; `joinFiles` as in Cgroup. */
   argv(joinFiles: readonly string[]): readonly string[];
-  /** Content of EXTRA_FD. */
-  extra?: string | Buffer;
+  /** Content of EXTRA_FD; what it throws is the reason of `not_started`. */
+  extra?: () => string | Buffer;
   tree: 'namespace' | 'group';
   mark?: ProcessMark;
   /** Called once when everything is over, also after a failed start. */
-  release?(): void;
+  readonly release?: () => void;
 }
 
-function describeError(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
+/** What one launch holds until the launcher runs; all of it is given back when that fails. */
 interface Prepared {
   stdio: SandboxStdio;
   cgroup: Cgroup | null;
@@ -37,19 +36,28 @@ interface Prepared {
   extraFd: number | 'ignore';
 }
 
-async function prepare(host: SandboxHost, spec: SandboxSpec, plan: LaunchPlan): Promise<Prepared> {
+interface Launch {
+  host: SandboxHost;
+  spec: SandboxSpec;
+  plan: LaunchPlan;
+}
+
+function openExtra({ host, plan }: Launch): number | 'ignore' {
+  const content = plan.extra?.();
+  return content === undefined ? 'ignore' : host.scratch.openHidden(content);
+}
+
+async function prepare(launched: Launch, undo: DisposableStack): Promise<Prepared> {
+  const { host, spec } = launched;
   const stdio = await openStdio(host.fifos, spec.stdin);
-  try {
-    return {
-      stdio,
-      environmentFd: host.scratch.openHidden(environmentScript(spec.env)),
-      extraFd: plan.extra === undefined ? 'ignore' : host.scratch.openHidden(plan.extra),
-      cgroup: host.cgroups?.create(spec.id, spec.limits) ?? null,
-    };
-  } catch (error) {
-    stdio.abandon();
-    throw error;
-  }
+  undo.defer(() => stdio.abandon());
+  const cgroup = host.cgroups?.create(spec.id, spec.limits) ?? null;
+  undo.defer(() => void cgroup?.remove());
+  const environmentFd = host.scratch.openHidden(environmentScript(spec.env));
+  undo.defer(() => closeQuietly(environmentFd));
+  const extraFd = openExtra(launched);
+  undo.defer(() => extraFd === 'ignore' || closeQuietly(extraFd));
+  return { stdio, cgroup, environmentFd, extraFd };
 }
 
 /** spawn's stdio, with what the worker was started with covered up: 'ignore' above 2 covers nothing. */
@@ -62,18 +70,19 @@ function stdioOf({ stdio, environmentFd, extraFd }: Prepared, host: SandboxHost)
   return Array.from(handed, (entry) => entry ?? 'ignore');
 }
 
-function treeOf(plan: LaunchPlan, context: TreeContext): ProcessTree {
+function treeOf(
+  { host, plan }: Launch,
+  pid: number | undefined,
+  cgroup: Cgroup | null,
+): ProcessTree {
+  if (pid === undefined) return emptyTree;
+  const context: TreeContext = { launcherPid: pid, cgroup, processes: host.processes };
   if (plan.tree === 'namespace') return namespaceTree(context);
   return groupTree(plan.mark === undefined ? context : { ...context, mark: plan.mark });
 }
 
-interface Launch {
-  host: SandboxHost;
-  spec: SandboxSpec;
-  plan: LaunchPlan;
-}
-
-function run({ host, spec, plan }: Launch, prepared: Prepared): RunningSandbox {
+function run(launched: Launch, prepared: Prepared): RunningSandbox {
+  const { host, spec, plan } = launched;
   const { stdio, cgroup, environmentFd, extraFd } = prepared;
   const [file = '', ...args] = plan.argv(cgroup?.joinFiles ?? []);
   const child = spawn(file, args, {
@@ -87,7 +96,7 @@ function run({ host, spec, plan }: Launch, prepared: Prepared): RunningSandbox {
   if (extraFd !== 'ignore') closeQuietly(extraFd);
   return supervise({
     spec,
-    tree: treeOf(plan, { launcherPid: child.pid ?? 0, cgroup, processes: host.processes }),
+    tree: treeOf(launched, child.pid, cgroup),
     ...stdio.connect(child),
     exited: waitForLauncher(child),
     usage: cgroup === null ? null : () => Promise.resolve(cgroup.readUsage()),
@@ -99,13 +108,20 @@ function run({ host, spec, plan }: Launch, prepared: Prepared): RunningSandbox {
 }
 
 /** Starts one execution; whatever goes wrong is told by its `exited`. */
-export async function launch(host: SandboxHost, spec: SandboxSpec, plan: LaunchPlan): Promise<RunningSandbox> {
-  const bad = findBadVariable(spec.env);
+export async function launch(
+  host: SandboxHost,
+  spec: SandboxSpec,
+  plan: LaunchPlan,
+): Promise<RunningSandbox> {
+  const undo = new DisposableStack();
+  undo.defer(() => plan.release?.());
   try {
-    if (bad !== null) throw new Error(bad);
-    return run({ host, spec, plan }, await prepare(host, spec, plan));
+    const launched = { host, spec, plan };
+    const running = run(launched, await prepare(launched, undo));
+    undo.move();
+    return running;
   } catch (error) {
-    plan.release?.();
-    return notStarted(describeError(error));
+    undo.dispose();
+    return notStartedBecause(error);
   }
 }

@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -19,18 +18,29 @@ async function readStatus(status: Readable | null): Promise<string> {
   return text;
 }
 
-async function waitForCode(child: ChildProcess): Promise<number> {
-  const [code, signal]: unknown[] = await once(child, 'exit');
-  if (typeof code === 'number') return code;
-  const signals: Record<string, number> = constants.signals;
-  return 128 + (signals[String(signal)] ?? 0);
+function waitForCode(child: ChildProcess): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  child.once('exit', (code, signal) => {
+    resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+  });
+  return promise;
+}
+
+function waitForError(child: ChildProcess): Promise<Error> {
+  const { promise, resolve } = Promise.withResolvers<Error>();
+  child.once('error', resolve);
+  return promise;
 }
 
 /** `status` is what the launcher writes until the script starts, ending with the ready line. */
 export async function waitForLauncher(child: ChildProcess): Promise<LauncherExit> {
   if (child.pid === undefined) {
-    const [error]: unknown[] = await once(child, 'error');
-    return { exitCode: 127, isReady: false, error: `could not start the launcher: ${String(error)}` };
+    const error = await waitForError(child);
+    return {
+      exitCode: 127,
+      isReady: false,
+      error: `could not start the launcher: ${error.message}`,
+    };
   }
   const status = readStatus(child.stderr);
   const exitCode = await waitForCode(child);

@@ -4,7 +4,7 @@ import type { HostTools } from './host-tools.ts';
 import { isRoot, SANDBOX_UID } from './sandbox-owner.ts';
 
 /** Clouds hand machine credentials to whoever asks these addresses. */
-export const METADATA_ADDRESSES = ['169.254.169.254', 'fd00:ec2::254'] as const;
+const METADATA_ADDRESSES = ['169.254.169.254', 'fd00:ec2::254'] as const;
 
 /**
  * A policy routing rule that answers EACCES to the scripts' uid, or to what comes in over a
@@ -29,7 +29,9 @@ async function ensureRule(ip: string, address: string, selector: string[]): Prom
   const run = promisify(execFile);
   const rule = ['to', address, ...selector, 'prohibit', 'pref', String(RULE_PRIORITY)];
   const { stdout } = await run(ip, [family, 'rule', 'show', 'pref', String(RULE_PRIORITY)]);
-  const exists = stdout.split('\n').some((line) => line.includes(address) && line.includes(selector.join(' ')));
+  const exists = stdout
+    .split('\n')
+    .some((line) => line.includes(address) && line.includes(selector.join(' ')));
   if (!exists) await run(ip, [family, 'rule', 'add', ...rule]);
 }
 

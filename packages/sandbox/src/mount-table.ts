@@ -48,7 +48,10 @@ export function isInside(path: string, directory: string): boolean {
 }
 
 /** The mount a real path lies on: the longest mount point, and of equals the one mounted last. */
-export function findMountOf(table: readonly MountEntry[], realPath: string): MountEntry | undefined {
+export function findMountOf(
+  table: readonly MountEntry[],
+  realPath: string,
+): MountEntry | undefined {
   let best: MountEntry | undefined;
   for (const entry of table) {
     if (!isInside(realPath, entry.mountPoint)) continue;

@@ -15,3 +15,7 @@ export function notStarted(reason: string): RunningSandbox {
     cancel: () => undefined,
   };
 }
+
+export function notStartedBecause(error: unknown): RunningSandbox {
+  return notStarted(error instanceof Error ? error.message : String(error));
+}

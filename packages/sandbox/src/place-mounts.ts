@@ -31,7 +31,12 @@ const RESERVED = ['/proc', '/dev', '/sys'];
 
 function findFault(mount: Mount, seen: ReadonlySet<string>): string | null {
   const { target } = mount;
-  if (!target.startsWith('/') || posix.normalize(target) !== target || target === '/' || target.endsWith('/')) {
+  if (
+    !target.startsWith('/') ||
+    posix.normalize(target) !== target ||
+    target === '/' ||
+    target.endsWith('/')
+  ) {
     return `the mount target ${target} is not a plain absolute path`;
   }
   const reserved = RESERVED.find((path) => isInside(target, path));
@@ -41,11 +46,9 @@ function findFault(mount: Mount, seen: ReadonlySet<string>): string | null {
 
 /** The innermost mount that holds a target; later ones lie on top. */
 function findHolder(target: string, placed: readonly MountSource[], around: MountSurroundings) {
-  const holders = [
-    ...around.systemBinds,
-    { target: '/tmp', source: null },
-    ...placed,
-  ].filter((holder) => isInside(target, holder.target) && target !== holder.target);
+  const holders = [...around.systemBinds, { target: '/tmp', source: null }, ...placed].filter(
+    (holder) => isInside(target, holder.target) && target !== holder.target,
+  );
   return holders.toSorted((a, b) => a.target.length - b.target.length).at(-1);
 }
 
@@ -68,12 +71,16 @@ export function placeMounts(mounts: readonly MountSource[], around: MountSurroun
     const holder = findHolder(mount.target, placed, around);
     if (holder === undefined) placed.push({ ...mount, placement: 'root' });
     else if (holder.source === null) {
-      if (mount.isFile) return { ok: false, reason: `a file cannot be mounted in /tmp (target ${mount.target})` };
+      if (mount.isFile)
+        return { ok: false, reason: `a file cannot be mounted in /tmp (target ${mount.target})` };
       placed.push({ ...mount, placement: 'tmp' });
     } else {
       const inSource = holder.source + mount.target.slice(holder.target.length);
       if (!around.exists(inSource)) {
-        return { ok: false, reason: `the mount target ${mount.target} does not exist in ${holder.target}` };
+        return {
+          ok: false,
+          reason: `the mount target ${mount.target} does not exist in ${holder.target}`,
+        };
       }
       placed.push({ ...mount, placement: 'present' });
     }

@@ -39,12 +39,16 @@ async function findFault(running: RunningSandbox): Promise<string | null> {
   const { outcome } = await running.exited;
   switch (outcome.kind) {
     case 'exited':
-      return outcome.exitCode === 0 ? null : `a trial run ended with code ${outcome.exitCode}: ${said.trim()}`;
+      return outcome.exitCode === 0
+        ? null
+        : `a trial run ended with code ${outcome.exitCode}: ${said.trim()}`;
     case 'not_started':
       return outcome.reason;
     case 'timed_out':
       return `a trial run took more than ${PROBE_TIMEOUT_MS / 1000} s`;
-    default:
+    case 'out_of_memory':
+    case 'disk_full':
+    case 'cancelled':
       return `a trial run ended with ${outcome.kind}`;
   }
 }
@@ -68,20 +72,31 @@ async function tryDriver(driver: SandboxDriver): Promise<string | null> {
 }
 
 /** Docker without an image can only be asked whether it is there. */
-async function findDriverFault(driver: SandboxDriver, options: SandboxOptions): Promise<string | null> {
+async function findDriverFault(
+  driver: SandboxDriver,
+  options: SandboxOptions,
+): Promise<string | null> {
   if (driver.name !== 'docker' || options.docker === undefined) return tryDriver(driver);
   const fault = await findDockerFault(options.docker);
   return fault ?? (options.docker.defaultImage === undefined ? null : tryDriver(driver));
 }
 
-async function probeDriver(name: SandboxDriverName, host: SandboxHost, options: SandboxOptions): Promise<DriverProbe> {
+async function probeDriver(
+  name: SandboxDriverName,
+  host: SandboxHost,
+  options: SandboxOptions,
+): Promise<DriverProbe> {
   try {
     const driver = buildDriver(name, host, options);
     const fault = await withinTime(findDriverFault(driver, options));
     if (fault !== null) return { name, isAvailable: false, reason: fault };
     return { name, isAvailable: true, description: driver.description };
   } catch (error) {
-    return { name, isAvailable: false, reason: error instanceof Error ? error.message : String(error) };
+    return {
+      name,
+      isAvailable: false,
+      reason: error instanceof Error ? error.message : String(error),
+    };
   }
 }
 

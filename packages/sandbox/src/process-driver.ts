@@ -2,11 +2,12 @@ import { describeLimits } from './describe-isolation.ts';
 import type { RunningSandbox, SandboxDriver, SandboxSpec } from './driver.ts';
 import { launch } from './launch.ts';
 import { finalCommand, joinCgroups, setProcessLimit, setResourceLimits } from './launch-script.ts';
-import { createMark, type ProcessMark } from './process-mark.ts';
+import { createMark } from './process-mark.ts';
+import { startChecked } from './start-checked.ts';
 import type { SandboxHost } from './sandbox-host.ts';
 
 const OPEN_GAPS = [
-  'Scripts run as the worker\'s own user and see its files and its network; mounts are not made.',
+  "Scripts run as the worker's own user and see its files and its network; mounts are not made.",
 ];
 
 /** On Linux the script dies with the worker; elsewhere only a sweep by the next worker could tell. */
@@ -21,27 +22,26 @@ function dieWithWorker(host: SandboxHost): string[] {
  */
 export function createProcessDriver(host: SandboxHost): SandboxDriver {
   const sh = host.tools.sh ?? '/bin/sh';
-  const marksProcesses = process.platform === 'linux' && host.cgroups === null;
+  // Without a cgroup, daemons are found by a mark, and the process limit is the whole user's.
+  const isLimitedByShell = host.cgroups === null;
+  const marksProcesses = process.platform === 'linux' && isLimitedByShell;
   let starts = 0;
 
-  const prelude = (spec: SandboxSpec, joinFiles: readonly string[], mark: ProcessMark | undefined): string =>
-    [
-      joinCgroups(joinFiles),
+  async function startPlain(spec: SandboxSpec): Promise<RunningSandbox> {
+    const mark = marksProcesses ? createMark((starts += 1)) : undefined;
+    const limits = [
       setResourceLimits(spec.limits),
       mark === undefined ? '' : `ulimit -m ${mark.kilobytes}\n`,
-      joinFiles.length === 0 ? setProcessLimit(spec.limits.processes) : '',
-      'exec "$@"',
-    ].join('');
-
-  function start(spec: SandboxSpec): Promise<RunningSandbox> {
-    const mark = marksProcesses ? createMark((starts += 1)) : undefined;
+      isLimitedByShell ? setProcessLimit(spec.limits.processes + (await host.ownThreads())) : '',
+    ];
     return launch(host, spec, {
       tree: 'group',
       ...(mark === undefined ? {} : { mark }),
       argv: (joinFiles) => [
-        ...[sh, '-c', prelude(spec, joinFiles, mark), 'sh'],
+        ...[sh, '-c', `${joinCgroups(joinFiles)}${limits.join('')}exec "$@"`, 'sh'],
         ...dieWithWorker(host),
-        ...finalCommand(sh, spec.cwd, spec.command),
+        ...finalCommand(sh),
+        ...[spec.cwd, ...spec.command],
       ],
     });
   }
@@ -50,7 +50,7 @@ export function createProcessDriver(host: SandboxHost): SandboxDriver {
   return {
     name: 'process',
     description: { isolates: false, limits, gaps: [...OPEN_GAPS, ...gaps] },
-    start,
+    start: (spec) => startChecked(spec, startPlain),
     close: () => Promise.resolve(),
   };
 }

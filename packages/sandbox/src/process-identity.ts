@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /**
  * A pid is reused, a pid with its start time is not. Where /proc does not exist the pid alone
  * has to do.
  */
-export function processIdentity(pid: number): string | null {
+function processIdentity(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // Field 22, counted after the command name, which may itself hold spaces and brackets.
@@ -19,8 +20,15 @@ export function ownIdentity(): string {
   return processIdentity(process.pid) ?? `${process.pid}-0`;
 }
 
-export function isAlive(identity: string): boolean {
-  const pid = Number(identity.split('-')[0]);
+/** A name for something this process owns, different each time. */
+export function ownName(): string {
+  return `${ownIdentity()}-${randomBytes(3).toString('hex')}`;
+}
+
+/** Whether the process that named something after itself still lives; a suffix does not matter. */
+export function isAlive(name: string): boolean {
+  const identity = name.split('-').slice(0, 2).join('-');
+  const pid = Number.parseInt(identity, 10);
   if (!Number.isInteger(pid) || pid <= 0) return false;
   const current = processIdentity(pid);
   if (current !== null) return current === identity;

@@ -87,6 +87,7 @@ export function createProcessTable(ps: string | undefined): ProcessTable {
 
 /** All descendants of a process, nearest first, without itself. */
 export function listDescendants(rows: readonly ProcessRow[], rootPid: number): ProcessRow[] {
+  if (rootPid <= 0) return [];
   const childrenOf = Map.groupBy(rows, (row) => row.parentPid);
   const found: ProcessRow[] = [];
   const queue = [rootPid];

@@ -19,7 +19,7 @@ export interface ProcessTree {
   measure(): Promise<readonly ProcessRow[]>;
 }
 
-export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
   // 0 and negative numbers would reach the worker's own group.
   if (pid <= 1) return;
   try {
@@ -39,6 +39,14 @@ export interface TreeContext {
 
 const SHARED_LISTING_MS = 40;
 const KILL_PAUSE_MS = 20;
+
+/** Of a launcher that could not be started. Process 0, which its pid would read as, has everybody for descendants. */
+export const emptyTree: ProcessTree = {
+  terminate: () => Promise.resolve(),
+  kill: () => Promise.resolve(),
+  finish: () => Promise.resolve(),
+  measure: () => Promise.resolve([]),
+};
 
 export function namespaceTree({ launcherPid, cgroup, processes }: TreeContext): ProcessTree {
   const listInside = async (

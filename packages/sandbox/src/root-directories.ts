@@ -10,7 +10,7 @@ import type { ScratchDirectory } from './scratch-directory.ts';
  * no directories.
  */
 export interface RootDirectories {
-  acquire(mounts: readonly PlacedMount[]): Promise<{ path: string; release(): void }>;
+  acquire(mounts: readonly PlacedMount[]): Promise<{ path: string; readonly release: () => void }>;
 }
 
 /** Targets that differ per dependency set would otherwise pile up for months. */
@@ -26,7 +26,11 @@ async function makeMountPoint(path: string, isFile: boolean): Promise<void> {
   if (isFile) await writeFile(path, '', { flag: 'a' });
 }
 
-async function makeRoot(root: string, view: RootView, mounts: readonly PlacedMount[]): Promise<string> {
+async function makeRoot(
+  root: string,
+  view: RootView,
+  mounts: readonly PlacedMount[],
+): Promise<string> {
   const inRoot = (path: string): string => join(root, path);
   // World-readable, as the script's uid has to walk through it; the scratch directory above is not.
   await mkdir(root, { mode: 0o755 });
@@ -44,7 +48,9 @@ export function createRootDirectories(scratch: ScratchDirectory, view: RootView)
   const directories = new Map<string, RootDirectory>();
 
   const find = (mounts: readonly PlacedMount[]): RootDirectory => {
-    const shape = mounts.filter((mount) => mount.placement === 'root').map((mount) => [mount.target, mount.isFile]);
+    const shape = mounts
+      .filter((mount) => mount.placement === 'root')
+      .map((mount) => [mount.target, mount.isFile]);
     const key = JSON.stringify(shape);
     const found = directories.get(key) ?? {
       path: makeRoot(scratch.newPath('root'), view, mounts),
@@ -56,11 +62,17 @@ export function createRootDirectories(scratch: ScratchDirectory, view: RootView)
     return found;
   };
 
+  const forget = (directory: RootDirectory): void => {
+    for (const [key, value] of directories) if (value === directory) directories.delete(key);
+  };
+
   const dropOldest = (): void => {
     const unused = [...directories].filter(([, directory]) => directory.users === 0);
     for (const [key, directory] of unused.slice(0, Math.max(0, unused.length - KEPT_UNUSED))) {
       directories.delete(key);
-      void directory.path.then((path) => rm(path, { recursive: true, force: true })).catch(() => undefined);
+      void directory.path
+        .then((path) => rm(path, { recursive: true, force: true }))
+        .catch(() => undefined);
     }
   };
 
@@ -68,8 +80,12 @@ export function createRootDirectories(scratch: ScratchDirectory, view: RootView)
     async acquire(mounts) {
       const directory = find(mounts);
       directory.users += 1;
+      const path = await directory.path.catch((error: unknown) => {
+        forget(directory);
+        throw error;
+      });
       return {
-        path: await directory.path,
+        path,
         release() {
           directory.users -= 1;
           dropOldest();

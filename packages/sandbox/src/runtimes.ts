@@ -2,7 +2,17 @@ import { posix } from 'node:path';
 
 /** How a script is started. `argvPrefix` goes before the script's path; its first word may be a bare name. */
 export interface Runtime {
-  name: 'python' | 'node' | 'shell' | 'ruby' | 'perl' | 'r' | 'php' | 'lua' | 'executable' | 'other';
+  name:
+    | 'python'
+    | 'node'
+    | 'shell'
+    | 'ruby'
+    | 'perl'
+    | 'r'
+    | 'php'
+    | 'lua'
+    | 'executable'
+    | 'other';
   /** Empty: the file is executed itself. */
   argvPrefix: readonly string[];
 }
@@ -41,20 +51,21 @@ const BY_EXTENSION: Readonly<Record<string, Runtime>> = {
 };
 
 /** Words people use for an interpreter, with or without a version. */
-const BY_WORD: readonly { pattern: RegExp; name: RuntimeName; word: (match: string) => string }[] = [
-  { pattern: /^python$/, name: 'python', word: () => 'python3' },
-  { pattern: /^python\d+(\.\d+)*$/, name: 'python', word: (match) => match },
-  { pattern: /^pypy\d*(\.\d+)*$/, name: 'python', word: (match) => match },
-  { pattern: /^(node|nodejs|javascript|typescript)$/, name: 'node', word: () => 'node' },
-  { pattern: /^node\d+$/, name: 'node', word: (match) => match },
-  { pattern: /^shell$/, name: 'shell', word: () => 'sh' },
-  { pattern: /^(sh|bash|dash|zsh|ksh|fish)$/, name: 'shell', word: (match) => match },
-  { pattern: /^ruby\d*(\.\d+)*$/, name: 'ruby', word: (match) => match },
-  { pattern: /^perl$/, name: 'perl', word: () => 'perl' },
-  { pattern: /^(r|R|Rscript)$/, name: 'r', word: () => 'Rscript' },
-  { pattern: /^php\d*(\.\d+)*$/, name: 'php', word: (match) => match },
-  { pattern: /^lua\d*(\.\d+)*$/, name: 'lua', word: (match) => match },
-];
+const BY_WORD: readonly { pattern: RegExp; name: RuntimeName; word: (match: string) => string }[] =
+  [
+    { pattern: /^python$/, name: 'python', word: () => 'python3' },
+    { pattern: /^python\d+(\.\d+)*$/, name: 'python', word: (match) => match },
+    { pattern: /^pypy\d*(\.\d+)*$/, name: 'python', word: (match) => match },
+    { pattern: /^(node|nodejs|javascript|typescript)$/, name: 'node', word: () => 'node' },
+    { pattern: /^node\d+$/, name: 'node', word: (match) => match },
+    { pattern: /^shell$/, name: 'shell', word: () => 'sh' },
+    { pattern: /^(sh|bash|dash|zsh|ksh|fish)$/, name: 'shell', word: (match) => match },
+    { pattern: /^ruby\d*(\.\d+)*$/, name: 'ruby', word: (match) => match },
+    { pattern: /^perl$/, name: 'perl', word: () => 'perl' },
+    { pattern: /^(r|R|Rscript)$/, name: 'r', word: () => 'Rscript' },
+    { pattern: /^php\d*(\.\d+)*$/, name: 'php', word: (match) => match },
+    { pattern: /^lua\d*(\.\d+)*$/, name: 'lua', word: (match) => match },
+  ];
 
 /** The runtime a word stands for. undefined: not one of ours, so perhaps the name of an image. */
 export function findRuntimeByName(word: string): Runtime | undefined {

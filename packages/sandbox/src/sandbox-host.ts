@@ -4,10 +4,15 @@ import { createFifoPool, type FifoPool } from './fifo-pool.ts';
 import { findCgroupParent } from './find-cgroup-parent.ts';
 import { findHostTools, type HostTools } from './host-tools.ts';
 import { createMetadataBlock, type MetadataBlock } from './metadata-block.ts';
+import { createThreadCounter } from './own-threads.ts';
 import { createProcessTable, type ProcessTable } from './process-table.ts';
 import { listStrayFds } from './stray-fds.ts';
 import { createViewBuilder, type ViewBuilder } from './sandbox-view.ts';
-import { closeQuietly, createScratchDirectory, type ScratchDirectory } from './scratch-directory.ts';
+import {
+  closeQuietly,
+  createScratchDirectory,
+  type ScratchDirectory,
+} from './scratch-directory.ts';
 
 /** What all drivers of this machine need, found out once, so that a start looks nothing up. */
 export interface SandboxHost {
@@ -18,6 +23,7 @@ export interface SandboxHost {
   /** null: limits on memory and processes are watched instead. */
   readonly cgroups: CgroupParent | null;
   readonly processes: ProcessTable;
+  readonly ownThreads: () => Promise<number>;
   readonly metadata: MetadataBlock;
   readonly strayFds: readonly number[];
   readonly nullFd: number;
@@ -46,10 +52,18 @@ export async function openSandboxHost(options: SandboxHostOptions = {}): Promise
     fifos: canPipe && tools.mkfifo !== undefined ? createFifoPool(scratch, tools.mkfifo) : null,
     cgroups,
     processes: createProcessTable(tools.ps),
+    ownThreads: createThreadCounter(),
     metadata: createMetadataBlock(tools),
     strayFds: listStrayFds(),
     nullFd,
-    views: () => (views ??= createViewBuilder(scratch)),
+    views() {
+      views ??= createViewBuilder(scratch).catch((error: unknown) => {
+        // A disk that was full for a moment must not end every later start.
+        views = undefined;
+        throw error;
+      });
+      return views;
+    },
     async close() {
       await cgroups?.close();
       closeQuietly(nullFd);

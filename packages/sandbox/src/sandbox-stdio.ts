@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { Readable, Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { SandboxStdin } from './driver.ts';
 import type { FifoPool } from './fifo-pool.ts';
@@ -75,7 +75,10 @@ async function openSocketStdio(spec: SandboxStdin): Promise<SandboxStdio> {
   };
 }
 
-export async function openStdio(fifos: FifoPool | null, stdin: SandboxStdin): Promise<SandboxStdio> {
+export async function openStdio(
+  fifos: FifoPool | null,
+  stdin: SandboxStdin,
+): Promise<SandboxStdio> {
   if (fifos === null) return openSocketStdio(stdin);
   const input = await openInput(fifos, stdin);
   const out = await fifos.open('worker');
@@ -88,7 +91,10 @@ export async function openStdio(fifos: FifoPool | null, stdin: SandboxStdin): Pr
     stderr: err.scriptFd,
     connect() {
       for (const fd of scriptFds) closeQuietly(fd);
-      const sink = input.workerFd === null ? null : new Socket({ fd: input.workerFd, readable: false, writable: true });
+      const sink =
+        input.workerFd === null
+          ? null
+          : new Socket({ fd: input.workerFd, readable: false, writable: true });
       feed(stdin, sink);
       return { stdout: readerOf(out.workerFd), stderr: readerOf(err.workerFd) };
     },

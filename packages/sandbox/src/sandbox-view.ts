@@ -10,7 +10,7 @@ import type { ScratchDirectory } from './scratch-directory.ts';
 export interface SandboxView {
   root: string;
   mounts: readonly PlacedMount[];
-  release(): void;
+  readonly release: () => void;
 }
 
 export type ViewResult = { ok: true; view: SandboxView } | { ok: false; reason: string };
@@ -29,7 +29,8 @@ function planMounts(mounts: readonly Mount[], system: RootView): MountPlan {
   const sources: MountSource[] = [];
   for (const mount of mounts) {
     const source = inspectMount(mount);
-    if (source === null) return { ok: false, reason: `the mount source ${mount.source} does not exist` };
+    if (source === null)
+      return { ok: false, reason: `the mount source ${mount.source} does not exist` };
     sources.push(source);
   }
   return placeMounts(sources, { systemBinds: system.binds, exists: existsSync });

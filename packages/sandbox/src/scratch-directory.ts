@@ -1,4 +1,13 @@
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,19 +29,21 @@ const PREFIX = 'rgrid-sandbox-';
 
 /** Left by workers that were killed; their mounts died with their namespaces. */
 async function sweepScratch(parent: string): Promise<void> {
-  const stale = readdirSync(parent).filter((name) => {
-    if (!name.startsWith(PREFIX)) return false;
-    const [pid, startTime] = name.slice(PREFIX.length).split('-');
-    return !isAlive(`${pid}-${startTime}`);
-  });
+  const stale = readdirSync(parent).filter(
+    (name) => name.startsWith(PREFIX) && !isAlive(name.slice(PREFIX.length)),
+  );
   await Promise.all(
     // Another user's leftovers in a shared /tmp are not ours to remove.
-    stale.map((name) => rm(join(parent, name), { recursive: true, force: true }).catch(() => undefined)),
+    stale.map((name) =>
+      rm(join(parent, name), { recursive: true, force: true }).catch(() => undefined),
+    ),
   );
 }
 
-export async function createScratchDirectory(parent: string = tmpdir()): Promise<ScratchDirectory> {
-  mkdirSync(parent, { recursive: true });
+export async function createScratchDirectory(given: string = tmpdir()): Promise<ScratchDirectory> {
+  mkdirSync(given, { recursive: true });
+  // Mount points have to be named as the kernel names them.
+  const parent = realpathSync(given);
   await sweepScratch(parent);
   const path = mkdtempSync(join(parent, `${PREFIX}${ownIdentity()}-`));
   let counter = 0;

@@ -36,16 +36,16 @@ interface Instruction {
   code: number;
   value: number;
   /** How many instructions to skip when the condition holds, and when not. */
-  then?: number;
-  otherwise?: number;
+  whenTrue?: number;
+  whenFalse?: number;
 }
 
 function assemble(program: readonly Instruction[]): Buffer {
   const bytes = Buffer.alloc(program.length * 8);
-  program.forEach(({ code, value, then = 0, otherwise = 0 }, index) => {
+  program.forEach(({ code, value, whenTrue = 0, whenFalse = 0 }, index) => {
     bytes.writeUInt16LE(code, index * 8);
-    bytes.writeUInt8(then, index * 8 + 2);
-    bytes.writeUInt8(otherwise, index * 8 + 3);
+    bytes.writeUInt8(whenTrue, index * 8 + 2);
+    bytes.writeUInt8(whenFalse, index * 8 + 3);
     bytes.writeUInt32LE(value, index * 8 + 4);
   });
   return bytes;
@@ -61,14 +61,14 @@ export function noUserNamespacesFilter(arch: string): Buffer | null {
   if (known === undefined || endianness() !== 'LE') return null;
   return assemble([
     { code: LOAD, value: AUDIT_OFFSET },
-    { code: IF_EQUAL, value: known.audit, otherwise: 8 }, // foreign ABI: ENOSYS
+    { code: IF_EQUAL, value: known.audit, whenFalse: 8 }, // foreign ABI: ENOSYS
     { code: LOAD, value: NUMBER_OFFSET },
-    { code: IF_AT_LEAST, value: X32_BIT, then: 6 },
-    { code: IF_EQUAL, value: CLONE3, then: 5 },
-    { code: IF_EQUAL, value: known.clone, then: 1 },
-    { code: IF_EQUAL, value: known.unshare, otherwise: 2 },
+    { code: IF_AT_LEAST, value: X32_BIT, whenTrue: 6 },
+    { code: IF_EQUAL, value: CLONE3, whenTrue: 5 },
+    { code: IF_EQUAL, value: known.clone, whenTrue: 1 },
+    { code: IF_EQUAL, value: known.unshare, whenFalse: 2 },
     { code: LOAD, value: FIRST_ARGUMENT_OFFSET },
-    { code: IF_BITS, value: CLONE_NEWUSER, then: 2 },
+    { code: IF_BITS, value: CLONE_NEWUSER, whenTrue: 2 },
     { code: RETURN, value: ALLOW },
     { code: RETURN, value: ERRNO | ENOSYS },
     { code: RETURN, value: ERRNO | EPERM },

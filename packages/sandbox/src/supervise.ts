@@ -118,7 +118,11 @@ async function superviseToEnd(launched: Launched, stopper: Stopper): Promise<San
   await launched.release();
   const facts = { exitCode, isReady, launcherError: error, isDiskExceeded };
   return {
-    outcome: decideOutcome({ ...facts, stopReason: stopper.reason(), oomKills: usage?.oomKills ?? 0 }),
+    outcome: decideOutcome({
+      ...facts,
+      stopReason: stopper.reason(),
+      oomKills: usage?.oomKills ?? 0,
+    }),
     wallMs,
     cpuMs: usage?.cpuMs ?? null,
     maxMemoryBytes: usage?.maxMemoryBytes ?? (watches.memory?.maxBytes() || null),

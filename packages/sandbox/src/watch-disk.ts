@@ -29,7 +29,8 @@ async function measureDirectory(path: string, bornBeforeMs: number, size: TreeSi
   const directory = await opendir(path).catch(() => null);
   if (directory === null) return;
   // One entry at a time keeps memory and open files constant for a million files.
-  for await (const entry of directory) await measureEntry(join(path, entry.name), bornBeforeMs, size);
+  for await (const entry of directory)
+    await measureEntry(join(path, entry.name), bornBeforeMs, size);
 }
 
 async function measureRoots(roots: readonly string[], bornBeforeMs: number): Promise<TreeSize> {

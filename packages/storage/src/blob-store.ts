@@ -44,8 +44,10 @@ export interface BlobStore {
   /** Throws AppError not_found if it is not here. */
   open(sha256: string, range?: ByteRange): Promise<Readable>;
   read(sha256: string): Promise<Buffer>;
-  /** True if it was there. Callers make sure that nobody needs it. */
-  delete(sha256: string): Promise<boolean>;
+  /** True if it was there and came before `cameBefore`. Callers make sure that nobody needs it. */
+  delete(sha256: string, cameBefore: Date): Promise<boolean>;
+  /** The names of all blobs, some at a time, in any order. One that comes or goes meanwhile may be named or not. */
+  list(): AsyncIterable<string[]>;
   /** Drops uploads that nobody went on with since `before`. */
   sweepUploads(before: Date): Promise<number>;
 }

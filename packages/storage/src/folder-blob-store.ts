@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -74,14 +74,22 @@ export class FolderBlobStore implements BlobStore {
     });
   }
 
-  async delete(name: string): Promise<boolean> {
-    return unlink(this.#blobPath(name)).then(
-      () => true,
-      (error: unknown) => {
-        if (systemErrorCode(error) === 'ENOENT') return false;
-        throw error;
-      },
-    );
+  async delete(name: string, cameBefore: Date): Promise<boolean> {
+    try {
+      if ((await stat(this.#blobPath(name))).mtime >= cameBefore) return false;
+      await unlink(this.#blobPath(name));
+      return true;
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+  }
+
+  async *list(): AsyncGenerator<string[]> {
+    for (const folder of await readdir(this.#blobs)) {
+      const names = await readdir(join(this.#blobs, folder));
+      if (names.length > 0) yield names.map((name) => folder + name);
+    }
   }
 
   async sweepUploads(before: Date): Promise<number> {
@@ -111,15 +119,17 @@ export class FolderBlobStore implements BlobStore {
       await rm(part, { force: true });
       return { kind: 'digest_mismatch' };
     }
-    await rename(part, this.#blobPath(upload.sha256));
+    await this.#publish(part, upload.sha256);
     return { kind: 'complete' };
   }
 
   async #streamIn(part: string, request: AppendRequest, hashing: HashingStream): Promise<void> {
     const handle = await open(part, 'a', 0o600);
+    const dueBytes = request.sizeBytes - request.offset;
     try {
       await pipeline(request.body, hashing, async (chunks: AsyncIterable<Buffer>) => {
-        for await (const chunk of chunks) await handle.appendFile(chunk);
+        // More than was announced is read, so that the sender hears the answer, but fills no disk.
+        for await (const chunk of chunks) if (hashing.sizeBytes <= dueBytes) await handle.appendFile(chunk);
       }).catch((error: unknown) => {
         // A sender that went away mid-way: what came is kept, and it goes on from there.
         if (systemErrorCode(error) !== 'ECONNRESET' && systemErrorCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
@@ -155,7 +165,19 @@ export class FolderBlobStore implements BlobStore {
     } finally {
       await handle.close();
     }
-    await rename(temporary, this.#blobPath(name));
+    await this.#publish(temporary, name);
+  }
+
+  /** The folder is synced, too: else the name could be gone after a power cut, and the database know of it. */
+  async #publish(path: string, name: string): Promise<void> {
+    const destination = this.#blobPath(name);
+    await rename(path, destination);
+    const folder = await open(dirname(destination), 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
   }
 
   #blobPath(name: string): string {

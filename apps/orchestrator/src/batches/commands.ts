@@ -5,6 +5,7 @@ import { cancelExecutions } from '../queue/cancel.ts';
 import { lockBatches } from '../queue/locks.ts';
 import { retryExecutions } from '../queue/retry.ts';
 import type { Topic } from '../signals/signals.ts';
+import { listMissingOf } from './missing-blobs.ts';
 import type { BatchDeps } from './submit.ts';
 
 export interface Scope {
@@ -33,7 +34,10 @@ export async function retry(deps: BatchDeps, accountId: string, scope: Scope & {
        order by index`,
       [scope.batchId, scope.executionId ?? null, scope.all],
     );
-    return retryExecutions(tx, ended.map((row) => row.id));
+    if (ended.length > 0 && (await listMissingOf(tx, accountId, scope.batchId)).length > 0) {
+      throw new AppError('conflict', `not all files of batch ${scope.batchId} were ever uploaded; submit it again`);
+    }
+    return retryExecutions(tx, ended.map((row) => row.id), 'queued');
   });
   if (scope.executionId !== undefined && retried.length === 0) {
     throw new AppError('conflict', `execution ${scope.executionId} has not ended, or was retried already`);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { BatchEvent } from '@nexus/grid/contract';
+import type { BatchEvent, LogChunk } from '@nexus/grid/contract';
 
 import { EXECUTION_COLUMNS, EXECUTION_TABLES, toExecution, type ExecutionRow } from '../executions/execution-rows.ts';
 import { readSmallLogs } from '../logs/log-store.ts';
@@ -70,12 +70,14 @@ async function toEvents(deps: BatchDeps, rows: readonly ExecutionRow[]): Promise
   const small = rows.filter((row) => row.stdoutBytes + row.stderrBytes <= SMALL_LOG_BYTES);
   const printing = small.filter((row) => row.stdoutBytes + row.stderrBytes > 0);
   const origins = printing.map((row) => ({ id: row.reusedFrom ?? row.id, epoch: row.epoch }));
-  const logs = origins.length > 0 ? await readSmallLogs(deps.database, origins) : new Map();
+  const logs = origins.length > 0 ? await readSmallLogs(deps.database, origins) : new Map<string, LogChunk[]>();
   const smallIds = new Set(small.map((row) => row.id));
+  const logsOf = (row: ExecutionRow): LogChunk[] =>
+    (logs.get(row.reusedFrom ?? row.id) ?? []).map((chunk) => ({ ...chunk, executionId: row.id }));
   return rows.map((row) => ({
     type: 'execution',
     version: row.version,
     execution: toExecution(row),
-    logs: smallIds.has(row.id) ? (logs.get(row.reusedFrom ?? row.id) ?? []) : null,
+    logs: smallIds.has(row.id) ? logsOf(row) : null,
   }));
 }

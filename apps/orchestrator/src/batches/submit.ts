@@ -9,9 +9,9 @@ import type { Vault } from '@nexus/vault';
 
 import type { Caller } from '../accounts/accounts.ts';
 import { listMissing } from '../blobs/blob-index.ts';
-import { recordManifest, storeManifest, type StoredManifest } from '../manifests/manifest-store.ts';
+import { recordManifests, storeManifest, type StoredManifest } from '../manifests/manifest-store.ts';
 import type { Signals } from '../signals/signals.ts';
-import { attachToBatch, findAttachableBatch } from './attach.ts';
+import { attachToBatch, findAttachableBatch, repeatReply } from './attach.ts';
 
 export interface BatchDeps {
   database: Database;
@@ -41,10 +41,12 @@ interface SubmitContext {
 async function submitIn(tx: Queryable, context: SubmitContext): Promise<SubmitReply> {
   const { submission, caller } = context;
   const identity = submission.rerun === 'reuse' ? batchIdentity(submission.executions) : null;
-  const earlier = await findEarlier(tx, context, identity);
+  const answered = await findAnswered(tx, context);
+  if (answered !== undefined) return repeatReply(tx, caller.accountId, answered);
+  const earlier = identity === null ? undefined : await findEarlier(tx, context, identity);
   const missing = await listMissing(tx, caller.accountId, neededBlobs(submission));
-  if (earlier) return attachToBatch(tx, earlier, missing);
-  await recordManifest(tx, caller.accountId, context.project);
+  if (earlier !== undefined) return attachToBatch(tx, earlier, missing);
+  await recordManifests(tx, context.deps.blobs, { accountId: caller.accountId, manifests: [context.project] });
   const batchId = await insertBatch(tx, context, identity);
   await insertBatchBlobs(tx, context, batchId);
   const reusable = submission.rerun === 'reuse' ? await findReusable(tx, context) : new Map<string, string>();
@@ -54,19 +56,26 @@ async function submitIn(tx: Queryable, context: SubmitContext): Promise<SubmitRe
   return { batchId, state, isAttached: false, reused, requeued: 0, missing };
 }
 
-async function findEarlier(tx: Queryable, context: SubmitContext, identity: string | null): Promise<string | undefined> {
-  const { caller, submission } = context;
-  if (submission.idempotencyKey !== undefined) {
-    const rows = await tx.query<{ id: string }>(
-      'select id from batches where account_id = $1 and idempotency_key = $2',
-      [caller.accountId, submission.idempotencyKey],
-    );
-    if (rows[0]) return rows[0].id;
-  }
-  if (identity === null) return undefined;
-  // Two clients that submit the same batch at once must end up in one.
-  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${caller.accountId} ${identity}`]);
+/** The batch that this very request has made already; its reply was lost on the way. */
+async function findAnswered(tx: Queryable, { caller, submission }: SubmitContext): Promise<string | undefined> {
+  if (submission.idempotencyKey === undefined) return undefined;
+  await queueUp(tx, `${caller.accountId} key ${submission.idempotencyKey}`);
+  const rows = await tx.query<{ id: string }>('select id from batches where account_id = $1 and idempotency_key = $2', [
+    caller.accountId,
+    submission.idempotencyKey,
+  ]);
+  return rows[0]?.id;
+}
+
+/** Two clients that submit the same batch at once must end up in one. */
+async function findEarlier(tx: Queryable, { caller }: SubmitContext, identity: string): Promise<string | undefined> {
+  await queueUp(tx, `${caller.accountId} ${identity}`);
   return findAttachableBatch(tx, caller.accountId, identity);
+}
+
+/** Until the end of the transaction nobody else passes here with the same name. */
+async function queueUp(tx: Queryable, name: string): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [name]);
 }
 
 function batchIdentity(executions: readonly SubmittedExecution[]): string {
@@ -129,9 +138,12 @@ async function insertBatchBlobs(tx: Queryable, context: SubmitContext, batchId: 
 async function findReusable(tx: Queryable, context: SubmitContext): Promise<Map<string, string>> {
   const identities = context.submission.executions.map((execution) => execution.identity);
   const rows = await tx.query<{ id: string; identity: string }>(
-    `select distinct on (identity) identity, id from executions
-     where account_id = $1 and state = 'succeeded' and identity = any($2) and retried_as is null
-     order by identity, finished_at desc`,
+    // The key share keeps the batch, and so its outputs and logs, from being cleaned away meanwhile.
+    `select r.identity, r.id from (
+       select distinct on (identity) identity, id, batch_id from executions
+       where account_id = $1 and state = 'succeeded' and identity = any($2) and retried_as is null
+       order by identity, finished_at desc
+     ) r join batches b on b.id = r.batch_id order by b.id for key share of b`,
     [context.caller.accountId, identities],
   );
   return new Map(rows.map((row) => [row.identity, row.id]));

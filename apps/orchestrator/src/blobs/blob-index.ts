@@ -1,27 +1,39 @@
-import type { Queryable } from '@nexus/db';
+import type { Database, Queryable } from '@nexus/db';
+import type { BlobStore } from '@nexus/storage';
+
+import { touch } from './keep-alive.ts';
+import { lockBytes } from './byte-locks.ts';
 
 /** Which account may read which blob. The bytes themselves are in storage. */
 
 /** Of `names`, those the account has not sent yet. What it has is kept for the submit that follows. */
 export async function listMissing(db: Queryable, accountId: string, names: readonly string[]): Promise<string[]> {
   if (names.length === 0) return [];
-  const held = await db.query<{ sha256: string }>(
-    'update blobs set used_at = now() where account_id = $1 and sha256 = any($2) returning sha256',
-    [accountId, [...new Set(names)].toSorted()],
-  );
+  const wanted = [...new Set(names)];
+  await touch(db, 'blobs', { accountId, names: wanted });
+  const held = await db.query<{ sha256: string }>('select sha256 from blobs where account_id = $1 and sha256 = any($2)', [
+    accountId,
+    wanted,
+  ]);
   const known = new Set(held.map((row) => row.sha256));
-  return [...new Set(names)].filter((name) => !known.has(name));
+  return wanted.filter((name) => !known.has(name));
 }
 
+/** False if the bytes were cleaned away in the moment since they came: they have to be sent again. */
 export async function addBlob(
-  db: Queryable,
+  { database, blobs }: { database: Database; blobs: BlobStore },
   blob: { accountId: string; sha256: string; sizeBytes: number },
-): Promise<void> {
-  await db.query(
-    `insert into blobs (account_id, sha256, size_bytes) values ($1, $2, $3)
-     on conflict (account_id, sha256) do update set used_at = now()`,
-    [blob.accountId, blob.sha256, blob.sizeBytes],
-  );
+): Promise<boolean> {
+  return database.transaction(async (tx) => {
+    await lockBytes(tx, [blob.sha256]);
+    if ((await blobs.sizeOf(blob.sha256)) === undefined) return false;
+    await tx.query(
+      `insert into blobs (account_id, sha256, size_bytes) values ($1, $2, $3)
+       on conflict (account_id, sha256) do update set used_at = now()`,
+      [blob.accountId, blob.sha256, blob.sizeBytes],
+    );
+    return true;
+  });
 }
 
 export async function findBlobSize(db: Queryable, accountId: string, sha256: string): Promise<number | undefined> {

@@ -32,8 +32,7 @@ export async function receiveBlob(deps: BlobDeps, upload: BlobUpload): Promise<U
   const result = await deps.blobs.append({ owner: upload.accountId, sha256: upload.sha256 }, upload);
   switch (result.kind) {
     case 'complete':
-      await addBlob(deps.database, upload);
-      return { isComplete: true, offset: upload.sizeBytes };
+      return (await addBlob(deps, upload)) ? { isComplete: true, offset: upload.sizeBytes } : { isComplete: false, offset: 0 };
     case 'partial':
       return { isComplete: false, offset: result.offset };
     case 'offset_mismatch':

@@ -1,14 +1,21 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 
 import { missingBlobsReplySchema, missingBlobsRequestSchema, sha256Schema, uploadQuerySchema, uploadReplySchema } from '@nexus/grid/contract';
+import { AppError } from '@nexus/kit/errors';
 
 import type { Api } from '../api.ts';
 import { listMissing } from './blob-index.ts';
 import { receiveBlob, sendBlob, uploadStatus, type BlobDeps, type BlobDownload, type UploadStatus } from './blob-transfer.ts';
 
 const paramsSchema = z.object({ sha256: sha256Schema });
+
+/** Throws AppError invalid_request for a body that another parser has taken: JSON, text. */
+export function streamOf(body: unknown): Readable {
+  if (body instanceof Readable) return body;
+  throw new AppError('invalid_request', 'send the bytes of the blob as application/octet-stream');
+}
 
 /** Raw bodies reach the handler as a stream; nothing of a blob is ever held whole. */
 export function acceptStreams(api: Api): void {
@@ -37,8 +44,7 @@ export function registerBlobRoutes(api: Api, deps: BlobDeps): void {
         sha256: request.params.sha256,
         offset: request.query.offset,
         sizeBytes: request.query.size,
-        // True by acceptStreams: the only parser of this route's content type hands over the stream.
-        body: request.body as Readable,
+        body: streamOf(request.body),
       }),
   );
   api.head('/blobs/:sha256', { schema: { params: paramsSchema, hide: true } }, async (request, reply) =>

@@ -21,6 +21,8 @@ export async function storeLogs(deps: LogDeps, workerId: string, items: readonly
        as n (id, epoch, sequence, stream, size_bytes, data, blob)
      join executions e on e.id = n.id and e.epoch = n.epoch and e.worker_id = $1
        and e.state in ('leased', 'running', 'publishing')
+     -- A chunk that points to nothing, or to another account's bytes, would break the log for its reader.
+     where n.blob is null or exists (select 1 from blobs b where b.account_id = e.account_id and b.sha256 = n.blob)
      on conflict do nothing`,
     [
       workerId,
@@ -79,7 +81,7 @@ export async function readSmallLogs(
 ): Promise<Map<string, LogChunk[]>> {
   const rows = await db.query<ChunkRow>(
     `select l.execution_id as "executionId", l.epoch, l.sequence, l.stream, l.data
-     from unnest($1::text[], $2::int[]) as e (id, epoch)
+     from (select distinct id, epoch from unnest($1::text[], $2::int[]) as e (id, epoch)) e
      join log_chunks l on l.execution_id = e.id and l.epoch = e.epoch
      where l.data is not null order by l.execution_id, l.sequence`,
     [executions.map((execution) => execution.id), executions.map((execution) => execution.epoch)],

@@ -18,10 +18,16 @@ export async function cancelExecutions(
     const scope = [wanted.accountId, wanted.batchId, wanted.executionId ?? null];
     const cancelled = await cancelWaiting(tx, scope);
     const stopping = await tx.query<{ workerId: string }>(
-      `update executions set cancel_requested_at = coalesce(cancel_requested_at, now())
-       where account_id = $1 and batch_id = $2 and ($3::text is null or id = $3)
-         and state in ('leased', 'running', 'publishing')
-       returning worker_id as "workerId"`,
+      // In the order of the ids: heartbeats lock these rows without their batch.
+      `with running as (
+         select id from executions
+         where account_id = $1 and batch_id = $2 and ($3::text is null or id = $3)
+           and state in ('leased', 'running', 'publishing')
+         order by id for no key update
+       )
+       update executions e set cancel_requested_at = coalesce(e.cancel_requested_at, now())
+       from running where e.id = running.id
+       returning e.worker_id as "workerId"`,
       scope,
     );
     return {

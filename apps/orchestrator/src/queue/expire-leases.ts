@@ -41,7 +41,7 @@ async function listStillExpired(tx: Queryable, ids: readonly string[], before: s
        started_at as "startedAt", cancel_requested_at is not null as "isCancelRequested", false as "hasParallelLimit"
      from executions
      where id = any($1) and state in ('leased', 'running', 'publishing') and lease_until <= ${before}
-     for update`,
+     order by id for no key update`,
     [ids],
   );
 }

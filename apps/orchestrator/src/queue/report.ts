@@ -1,9 +1,10 @@
 import type { Database, Queryable } from '@nexus/db';
-import { decideReport, slotCostMicros, type ReportDecision, type ReportedExecution } from '@nexus/grid';
+import { decideReport, filesOf, slotCostMicros, type ReportDecision, type ReportedExecution } from '@nexus/grid';
 import type { FinishedItem, ReportItem } from '@nexus/grid/contract';
+import type { BlobStore } from '@nexus/storage';
 
 import { listMissing } from '../blobs/blob-index.ts';
-import { recordManifest, type StoredManifest } from '../manifests/manifest-store.ts';
+import { recordManifests, type StoredManifest } from '../manifests/manifest-store.ts';
 import { lockBatches } from './locks.ts';
 import { applyChanges, type Change } from './apply-changes.ts';
 
@@ -35,21 +36,27 @@ export interface ExecutionRow extends ReportedExecution {
   startedAt: Date | null;
 }
 
-/** Takes a worker's word on its executions, all in one transaction; only the lease holder's word counts. */
-export async function report(database: Database, request: Report): Promise<ReportOutcome> {
-  if (request.items.length === 0) return { results: [], batchIds: [], isQueueChanged: false };
-  return database.transaction((tx) => reportIn(tx, request));
+export interface ReportDeps {
+  database: Database;
+  blobs: BlobStore;
 }
 
-async function reportIn(tx: Queryable, request: Report): Promise<ReportOutcome> {
+/** Takes a worker's word on its executions, all in one transaction; only the lease holder's word counts. */
+export async function report({ database, blobs }: ReportDeps, request: Report): Promise<ReportOutcome> {
+  if (request.items.length === 0) return { results: [], batchIds: [], isQueueChanged: false };
+  return database.transaction((tx) => reportIn(tx, blobs, request));
+}
+
+async function reportIn(tx: Queryable, blobs: BlobStore, request: Report): Promise<ReportOutcome> {
   const ids = request.items.map((item) => item.executionId);
   const rows = await lockExecutions(tx, ids);
+  const incomplete = await publishOutputs(tx, blobs, { rows, request });
   const results: ReportResult[] = [];
   const changes: Change[] = [];
   for (const [position, item] of request.items.entries()) {
     const row = rows.get(item.executionId);
     const decision = row ? decide(row, item, request) : ({ kind: 'refuse' } as const);
-    const isMissing = row && isPublished(decision) && (await isOutputMissing(tx, row, request.outputs.get(position)));
+    const isMissing = isPublished(decision) && incomplete.has(position);
     results.push(isMissing ? 'missing_blobs' : decision.kind === 'refuse' ? 'refused' : 'accepted');
     if (!row || isMissing || decision.kind === 'refuse' || decision.kind === 'repeat') continue;
     const change = toChange({ row, item, decision, request, outputs: request.outputs.get(position) });
@@ -72,7 +79,8 @@ async function lockExecutions(tx: Queryable, ids: readonly string[]): Promise<Ma
        e.retries_used as "retriesUsed", e.times_lost as "timesLost", e.leased_at as "leasedAt",
        e.started_at as "startedAt", e.cancel_requested_at is not null as "isCancelRequested",
        b.retries, b.queued > 0 and b.active >= b.parallel as "hasParallelLimit"
-     from executions e join batches b on b.id = e.batch_id where e.id = any($1)`,
+     from executions e join batches b on b.id = e.batch_id where e.id = any($1)
+     order by e.id for no key update of e`,
     [ids],
   );
   return new Map(rows.map((row) => [row.id, row]));
@@ -90,13 +98,36 @@ function isPublished(decision: ReportDecision): boolean {
   return decision.kind === 'finish' || decision.kind === 'requeue';
 }
 
-/** A result counts only with every byte of it here; records the manifest if so. */
-async function isOutputMissing(tx: Queryable, row: ExecutionRow, outputs: StoredManifest | undefined): Promise<boolean> {
-  if (!outputs) return false;
-  const names = outputs.manifest.entries.flatMap((entry) => (entry.type === 'file' ? [entry.sha256] : []));
-  if ((await listMissing(tx, row.accountId, names)).length > 0) return true;
-  await recordManifest(tx, row.accountId, outputs);
-  return false;
+/**
+ * A result counts only with every byte of it here. Records the manifests of those for which that holds
+ * and returns the positions of the others. All of an account at once: one after the other, the rows of
+ * blobs would be locked in the order of the items, and two reports could wait for each other.
+ */
+async function publishOutputs(
+  tx: Queryable,
+  blobs: BlobStore,
+  { rows, request }: { rows: ReadonlyMap<string, ExecutionRow>; request: Report },
+): Promise<Set<number>> {
+  const byAccount = new Map<string, Map<number, StoredManifest>>();
+  for (const [position, outputs] of request.outputs) {
+    const item = request.items[position];
+    const row = item && rows.get(item.executionId);
+    if (!row || !isPublished(decide(row, item, request))) continue;
+    const ofAccount = byAccount.get(row.accountId) ?? new Map<number, StoredManifest>();
+    byAccount.set(row.accountId, ofAccount.set(position, outputs));
+  }
+  const incomplete = new Set<number>();
+  for (const [accountId, outputs] of [...byAccount].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const missing = new Set(await listMissing(tx, accountId, [...outputs.values()].flatMap(namesOf)));
+    const isComplete = (stored: StoredManifest) => namesOf(stored).every((name) => !missing.has(name));
+    for (const [position, stored] of outputs) if (!isComplete(stored)) incomplete.add(position);
+    await recordManifests(tx, blobs, { accountId, manifests: [...outputs.values()].filter(isComplete) });
+  }
+  return incomplete;
+}
+
+function namesOf({ manifest }: StoredManifest): string[] {
+  return filesOf(manifest).map((file) => file.sha256);
 }
 
 interface Decided {

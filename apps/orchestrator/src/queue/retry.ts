@@ -4,7 +4,11 @@ import type { Queryable } from '@nexus/db';
  * Runs ended executions again, in their batch: each gets a successor, `<batch>-<index>-<n>`, and stays
  * as it ended itself. The caller holds the batch locks. Ids not ended or retried already are passed over.
  */
-export async function retryExecutions(tx: Queryable, ids: readonly string[]): Promise<string[]> {
+export async function retryExecutions(
+  tx: Queryable,
+  ids: readonly string[],
+  state: 'queued' | 'uploading',
+): Promise<string[]> {
   if (ids.length === 0) return [];
   const created = await tx.query<{ id: string; previous: string }>(
     `with ended as (
@@ -19,10 +23,10 @@ export async function retryExecutions(tx: Queryable, ids: readonly string[]): Pr
      )
      insert into executions (id, batch_id, account_id, index, label, args, input, identity, state, version, queued_at)
      select ended.successor, ended.batch_id, ended.account_id, ended.index, ended.label, ended.args, ended.input,
-       ended.identity, 'queued', nextval('execution_version'), now()
+       ended.identity, $2, nextval('execution_version'), case when $2 = 'queued' then now() end
      from ended join marked on marked.id = ended.id
      returning id`,
-    [ids],
+    [ids, state],
   );
   return created.map((row) => row.id);
 }

@@ -1,5 +1,7 @@
-import type { Database } from '@nexus/db';
+import type { Database, Queryable } from '@nexus/db';
 import type { BlobStore } from '@nexus/storage';
+
+import { tryLockBytesAlone } from '../blobs/byte-locks.ts';
 
 export interface RetentionDeps {
   database: Database;
@@ -20,60 +22,88 @@ export interface Swept {
   blobs: number;
 }
 
-const BATCH_SIZE = 200;
+/** Rows a statement: each of them can have many that go with it, and nobody shall wait long for their locks. */
+const BATCH_SIZE = 50;
+const BLOB_SIZE = 2000;
 
-/** One bounded step of cleaning up. What a kept batch, execution, log or environment refers to is never touched. */
-export async function sweep(deps: RetentionDeps, policy: RetentionPolicy): Promise<Swept> {
-  await cancelAbandoned(deps.database, policy.abandonedBefore);
+/** Cleans up. What a kept batch, execution, log or environment refers to is never touched. May be ended at any point. */
+export async function sweep(deps: RetentionDeps, policy: RetentionPolicy, signal?: AbortSignal): Promise<Swept> {
+  const { database } = deps;
+  const toTheEnd = (size: number, step: () => Promise<number>) => repeatWhileFull({ size, signal }, step);
+  await toTheEnd(BATCH_SIZE, () => cancelAbandoned(database, policy.abandonedBefore));
   await deps.blobs.sweepUploads(policy.abandonedBefore);
-  const batches = await deleteBatches(deps.database, policy.finishedBefore);
-  await deleteManifests(deps.database, policy.unusedBefore);
-  await deps.database.query("delete from environments where state = 'ready' and used_at < $1", [policy.finishedBefore]);
-  return { batches, blobs: await deleteBlobs(deps, policy.unusedBefore) };
+  const batches = await toTheEnd(BATCH_SIZE, () => deleteBatches(database, policy.finishedBefore));
+  await toTheEnd(BLOB_SIZE, () => deleteManifests(database, policy.unusedBefore));
+  await database.query("delete from environments where state = 'ready' and used_at < $1", [policy.finishedBefore]);
+  await toTheEnd(BLOB_SIZE, () => deleteRights(database, policy.unusedBefore));
+  return { batches, blobs: await deleteBytes(deps, policy.unusedBefore, signal) };
 }
 
-async function cancelAbandoned(database: Database, before: Date): Promise<void> {
-  await database.query(
+/** Again and again until a step finds less than it could have taken. Returns how many it took in all. */
+async function repeatWhileFull(
+  { size, signal }: { size: number; signal: AbortSignal | undefined },
+  step: () => Promise<number>,
+): Promise<number> {
+  let total = 0;
+  for (;;) {
+    signal?.throwIfAborted();
+    const count = await step();
+    total += count;
+    if (count < size) return total;
+  }
+}
+
+async function cancelAbandoned(database: Database, before: Date): Promise<number> {
+  const [row] = await database.query<{ count: number }>(
     `with locked as (
        select id from batches where uploading > 0 and created_at < $1 order by id limit $2 for no key update
+     ), cancelled as (
+       update executions e set state = 'cancelled', finished_at = now(), reason = 'its upload was never completed',
+         version = nextval('execution_version')
+       from locked where e.batch_id = locked.id and e.state = 'uploading'
      )
-     update executions e set state = 'cancelled', finished_at = now(), reason = 'its upload was never completed',
-       version = nextval('execution_version')
-     from locked where e.batch_id = locked.id and e.state = 'uploading'`,
+     select count(*) as count from locked`,
     [before, BATCH_SIZE],
   );
+  return row?.count ?? 0;
 }
 
+/** One whose results a later batch has taken over stays as long as that one: the logs are with it. */
 async function deleteBatches(database: Database, before: Date): Promise<number> {
   const deleted = await database.query(
     `delete from batches where id in (
-       select id from batches where finished_at < $1 order by finished_at limit $2 for update skip locked
+       select b.id from batches b where b.finished_at < $1 and not exists (
+         select 1 from executions e join executions r on r.reused_from = e.id
+         where e.batch_id = b.id and r.batch_id <> b.id)
+       order by b.finished_at limit $2 for update of b skip locked
      ) returning id`,
     [before, BATCH_SIZE],
   );
   return deleted.length;
 }
 
-async function deleteManifests(database: Database, before: Date): Promise<void> {
-  await database.query(
-    `delete from manifests m where m.ctid in (
+async function deleteManifests(database: Database, before: Date): Promise<number> {
+  const deleted = await database.query(
+    `delete from manifests d where d.ctid in (
        select m.ctid from manifests m
-       where m.created_at < $1
+       where m.used_at < $1
          and not exists (select 1 from batches b where b.account_id = m.account_id and b.project_sha256 = m.sha256)
          and not exists (select 1 from executions e where e.account_id = m.account_id and e.outputs_sha256 = m.sha256)
        limit $2
-     )`,
-    [before, BATCH_SIZE],
+       for update of m skip locked
+     ) and d.used_at < $1
+     returning sha256`,
+    [before, BLOB_SIZE],
   );
+  return deleted.length;
 }
 
 /**
- * First the account's right to the blob goes, then, if nobody else has one, the bytes. A submit that
- * counts on a blob has touched `used_at` in its own transaction, so it is either seen here or makes
- * this delete wait and miss.
+ * First the accounts' rights to blobs go. Whoever counts on one has renewed `used_at` in a transaction
+ * of his own (`touch`), so he is either seen here or makes this delete pass the row over.
  */
-async function deleteBlobs({ database, blobs }: RetentionDeps, before: Date): Promise<number> {
-  const deleted = await database.query<{ sha256: string }>(
+async function deleteRights(database: Database, before: Date): Promise<number> {
+  const deleted = await database.query(
     `delete from blobs d where d.ctid in (
        select b.ctid from blobs b
        where b.used_at < $1
@@ -84,19 +114,39 @@ async function deleteBlobs({ database, blobs }: RetentionDeps, before: Date): Pr
          and not exists (select 1 from log_chunks l join executions e on e.id = l.execution_id
            where l.blob_sha256 = b.sha256 and e.account_id = b.account_id)
        limit $2
-       for update skip locked
+       for update of b skip locked
      ) and d.used_at < $1
      returning sha256`,
-    [before, BATCH_SIZE],
+    [before, BLOB_SIZE],
   );
+  return deleted.length;
+}
+
+/**
+ * Then the bytes that nobody has a right to: also those of a submit that was refused, or of a process
+ * that died between the two.
+ */
+async function deleteBytes({ database, blobs }: RetentionDeps, before: Date, signal: AbortSignal | undefined): Promise<number> {
+  // A database that knows of no blob at all is more likely the wrong one than that all of them are garbage.
+  if ((await database.query('select 1 from blobs limit 1')).length === 0) return 0;
   let count = 0;
-  for (const { sha256 } of deleted) {
-    if (await deleteBytes({ database, blobs }, sha256)) count += 1;
+  for await (const names of blobs.list()) {
+    for (const name of await listOrphans(database, names)) {
+      signal?.throwIfAborted();
+      const isDeleted = await database.transaction(async (tx) => {
+        if (!(await tryLockBytesAlone(tx, name))) return false;
+        return (await listOrphans(tx, [name])).length > 0 && blobs.delete(name, before);
+      });
+      if (isDeleted) count += 1;
+    }
   }
   return count;
 }
 
-async function deleteBytes({ database, blobs }: RetentionDeps, sha256: string): Promise<boolean> {
-  const others = await database.query('select 1 from blobs where sha256 = $1 limit 1', [sha256]);
-  return others.length === 0 && blobs.delete(sha256);
+async function listOrphans(db: Queryable, names: readonly string[]): Promise<string[]> {
+  const rows = await db.query<{ name: string }>(
+    'select name from unnest($1::text[]) as name where not exists (select 1 from blobs where sha256 = name)',
+    [names],
+  );
+  return rows.map((row) => row.name);
 }

@@ -1,4 +1,4 @@
-import type { ExchangeReply, exchangeRequestSchema, ReportItem } from '@nexus/grid/contract';
+import type { ExchangeReply, exchangeRequestSchema, Lease, ReportItem } from '@nexus/grid/contract';
 import type { z } from 'zod';
 
 import { storeLogs } from '../logs/log-store.ts';
@@ -45,7 +45,7 @@ async function takeReports(
   worker: WorkerIdentity,
   items: readonly ReportItem[],
 ): Promise<ReportOutcome> {
-  const outcome = await report(deps.database, {
+  const outcome = await report(deps, {
     worker,
     items,
     outputs: await storeOutputs(deps, items),
@@ -84,7 +84,24 @@ async function look(deps: WorkerDeps, worker: WorkerIdentity, request: Exchange)
     offers: worker.offers,
     leaseMs: deps.leaseMs,
   });
-  const batches = await loadLeasedBatches(deps, leases, new Set(request.knownBatches));
+  const { batches, sealed } = await loadLeasedBatches(deps, leases, new Set(request.knownBatches));
+  await failSealed(deps, worker, { leases, sealed });
   deps.signals.notify(...[...new Set(leases.map((lease) => lease.batchId))].map((id): Topic => `batch:${id}`));
-  return { leases, batches, cancel, drain: false };
+  return { leases: leases.filter((lease) => !sealed.has(lease.batchId)), batches, cancel, drain: false };
+}
+
+/** No worker will ever get the `--env` values of these: they fail with the reason, and hold up nobody else's work. */
+async function failSealed(
+  deps: WorkerDeps,
+  worker: WorkerIdentity,
+  { leases, sealed }: { leases: readonly Lease[]; sealed: ReadonlyMap<string, string> },
+): Promise<void> {
+  const items = leases.flatMap(({ executionId, epoch, batchId }): ReportItem[] => {
+    const why = sealed.get(batchId);
+    if (why === undefined) return [];
+    const reason = `its --env values cannot be opened: ${why}`;
+    const nothing = { outputs: null, logs: { stdoutBytes: 0, stderrBytes: 0, droppedBytes: 0 }, usage: { wallMs: null, cpuMs: null, maxMemoryBytes: null } };
+    return [{ executionId, epoch, kind: 'finished', outcome: 'failed', exitCode: null, reason, sandbox: '', ...nothing }];
+  });
+  if (items.length > 0) await takeReports(deps, worker, items);
 }

@@ -12,18 +12,23 @@ export async function heartbeat(
   leases: readonly LeaseRef[],
 ): Promise<HeartbeatReply> {
   const kept = await deps.database.query<LeaseRef>(
-    `with seen as (update workers set heartbeat_at = now() where id = $1 returning id)
+    // Locked in the order of the ids, as everywhere: a report on the same executions may be under way.
+    `with seen as (update workers set heartbeat_at = now() where id = $1 returning id),
+     held as (
+       select e.id from executions e join unnest($3::text[], $4::int[]) as l (id, epoch) on e.id = l.id and e.epoch = l.epoch
+       where e.worker_id = $1 and e.state in ('leased', 'running', 'publishing')
+       order by e.id for no key update of e
+     )
      update executions e set lease_until = now() + $2 * interval '1 millisecond'
-     from seen, unnest($3::text[], $4::int[]) as l (id, epoch)
-     where e.id = l.id and e.epoch = l.epoch and e.worker_id = seen.id
-       and e.state in ('leased', 'running', 'publishing')
+     from seen, held where e.id = held.id
      returning e.id as "executionId", e.epoch`,
     [worker.id, deps.leaseMs, leases.map((lease) => lease.executionId), leases.map((lease) => lease.epoch)],
   );
-  const keptIds = new Set(kept.map((lease) => lease.executionId));
+  // The epoch is part of the name: a worker may hold anew what it still winds down under the lease before.
+  const keptNames = new Set(kept.map(nameOf));
   await releaseUnheard(deps, worker, leases);
   const commands = await listCommands(deps, worker.id);
-  return { lost: leases.filter((lease) => !keptIds.has(lease.executionId)), ...commands };
+  return { lost: leases.filter((lease) => !keptNames.has(nameOf(lease))), ...commands };
 }
 
 /** Longer than any answer is on its way. */
@@ -40,4 +45,8 @@ async function releaseUnheard(deps: WorkerDeps, worker: WorkerIdentity, leases: 
     [worker.id, UNHEARD_SECONDS, leases.map((lease) => lease.executionId)],
   );
   if (unheard.length > 0) await releaseLeases(deps, worker, unheard);
+}
+
+function nameOf(lease: LeaseRef): string {
+  return `${lease.executionId} ${lease.epoch}`;
 }

@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream';
 import { z } from 'zod';
 
 import {
   claimEnvironmentReplySchema,
   environmentKeySchema,
+  epochSchema,
   exchangeReplySchema,
   exchangeRequestSchema,
   executionIdSchema,
@@ -23,7 +23,7 @@ import {
 import type { Api } from '../api.ts';
 import { listMissing } from '../blobs/blob-index.ts';
 import { receiveBlob, sendBlob, uploadStatus } from '../blobs/blob-transfer.ts';
-import { acceptStreams, replyBlob, replyUploadStatus } from '../blobs/routes.ts';
+import { acceptStreams, replyBlob, replyUploadStatus, streamOf } from '../blobs/routes.ts';
 import { closeSignal } from '../close-signal.ts';
 import { expireLeases } from '../queue/expire-leases.ts';
 import { accountOfLease, claimEnvironment, finishEnvironment } from './environments.ts';
@@ -33,7 +33,7 @@ import type { WorkerDeps } from './worker-deps.ts';
 
 const MAX_EXCHANGE_BYTES = 64 << 20;
 const okSchema = z.object({ ok: z.literal(true) });
-const leaseQuery = { execution: executionIdSchema, epoch: z.coerce.number().int() };
+const leaseQuery = { execution: executionIdSchema, epoch: z.coerce.number().pipe(epochSchema) };
 const blobParams = z.object({ sha256: sha256Schema });
 
 /** Outside of the worker scope: who calls has no worker token yet. */
@@ -132,8 +132,7 @@ function registerWorkerBlobRoutes(api: Api, deps: WorkerDeps): void {
     async (request) => {
       const accountId = await accountOf(request.worker.id, request.query);
       const { offset, size } = request.query;
-      // True by acceptStreams: the only parser of this route's content type hands over the stream.
-      const body = request.body as Readable;
+      const body = streamOf(request.body);
       return receiveBlob(deps, { accountId, sha256: request.params.sha256, offset, sizeBytes: size, body });
     },
   );

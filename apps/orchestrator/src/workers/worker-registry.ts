@@ -81,8 +81,10 @@ export class WorkerRegistry {
     if (!worker) return;
     await this.leave(worker.id);
     await this.#database.query(
-      `update executions set lease_until = '-infinity'
-       where worker_id = $1 and state in ('leased', 'running', 'publishing')`,
+      `update executions set lease_until = '-infinity' where id in (
+         select id from executions where worker_id = $1 and state in ('leased', 'running', 'publishing')
+         order by id for no key update
+       )`,
       [worker.id],
     );
   }

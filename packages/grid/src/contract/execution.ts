@@ -108,7 +108,7 @@ export const logsQuerySchema = z.object({
   /** `epoch:sequence` of the last chunk already seen. */
   after: z
     .string()
-    .regex(/^\d+:\d+$/)
+    .regex(/^\d{1,9}:\d{1,9}$/)
     .optional(),
   follow: z.stringbool().default(false),
 });

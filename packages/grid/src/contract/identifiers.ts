@@ -10,6 +10,9 @@ export const executionIdSchema = z
   .string()
   .regex(/^[a-z][0-9a-z]{11}-\d{1,7}(-\d{1,4})?$/, 'is not an execution id');
 
+/** The number of a lease. */
+export const epochSchema = z.int32().min(0);
+
 export function executionId(batchId: string, index: number, retry = 1): string {
   return retry === 1 ? `${batchId}-${index}` : `${batchId}-${index}-${retry}`;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { batchIdSchema, sha256Schema } from './identifiers.ts';
-import { fileEntrySchema, manifestSchema } from './manifest.ts';
+import { fileEntrySchema, isManifestPath, manifestPathSchema, manifestSchema } from './manifest.ts';
 
 export const metadataSchema = z.record(z.string().min(1).max(100), z.string().max(1000));
 
@@ -33,17 +33,24 @@ export type Dependencies = z.infer<typeof dependenciesSchema>;
 /** What all executions of one submit share. */
 export const batchSpecSchema = z.strictObject({
   /** Manifest path of the script. */
-  script: z.string().min(1).max(4096),
+  script: manifestPathSchema,
   /** Absolute path of the project folder on the client; the script sees the same one. */
-  root: z.string().startsWith('/').max(4096),
+  root: z
+    .string()
+    .max(4096)
+    .refine((path) => path === '/' || (path.startsWith('/') && isManifestPath(path)), 'must be a plain absolute path'),
   /** Working directory, relative to the root; '' is the root. */
-  workingDirectory: z.string().max(4096).default(''),
+  workingDirectory: z
+    .string()
+    .max(4096)
+    .refine((path) => path === '' || (!path.startsWith('/') && isManifestPath(path)), 'must lie in the project')
+    .default(''),
   runtime: z.string().max(500).nullable().default(null),
   image: z.string().max(500).nullable().default(null),
   sandbox: z.enum(['docker', 'bubblewrap', 'namespaces', 'process']).nullable().default(null),
   network: z.boolean().default(false),
   dependencies: z.array(dependenciesSchema).max(2).default([]),
-  stdin: z.strictObject({ sha256: sha256Schema, sizeBytes: z.number().int() }).nullable().default(null),
+  stdin: z.strictObject({ sha256: sha256Schema, sizeBytes: z.number().int().min(0) }).nullable().default(null),
   limits: limitsSchema,
 });
 export type BatchSpec = z.infer<typeof batchSpecSchema>;

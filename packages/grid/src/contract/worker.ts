@@ -1,7 +1,7 @@
 /** What workers and the control plane say to each other, under /api/v1/worker. */
 import { z } from 'zod';
 
-import { batchIdSchema, executionIdSchema, sha256Schema } from './identifiers.ts';
+import { batchIdSchema, epochSchema, executionIdSchema, sha256Schema } from './identifiers.ts';
 import { fileEntrySchema, manifestSchema } from './manifest.ts';
 import { batchSpecSchema } from './submission.ts';
 
@@ -27,7 +27,7 @@ export const registerReplySchema = z.object({
 });
 export type RegisterReply = z.infer<typeof registerReplySchema>;
 
-export const leaseRefSchema = z.strictObject({ executionId: executionIdSchema, epoch: z.number().int() });
+export const leaseRefSchema = z.strictObject({ executionId: executionIdSchema, epoch: epochSchema });
 export type LeaseRef = z.infer<typeof leaseRefSchema>;
 
 export const capacitySchema = z.strictObject({
@@ -60,23 +60,25 @@ export type LeasedBatch = z.infer<typeof leasedBatchSchema>;
 export const attemptOutcomeSchema = z.enum(['succeeded', 'failed', 'timed_out', 'out_of_memory', 'cancelled']);
 export type AttemptOutcome = z.infer<typeof attemptOutcomeSchema>;
 
-const itemBase = { executionId: executionIdSchema, epoch: z.number().int() };
+const itemBase = { executionId: executionIdSchema, epoch: epochSchema };
 
-export const logItemSchema = z.strictObject({
-  ...itemBase,
-  sequence: z.number().int().min(0),
-  stream: z.enum(['stdout', 'stderr']),
-  /** Small chunks inline, large ones as a blob uploaded before. */
-  data: z.base64().optional(),
-  blob: z.strictObject({ sha256: sha256Schema, sizeBytes: z.number().int() }).optional(),
-});
+export const logItemSchema = z
+  .strictObject({
+    ...itemBase,
+    sequence: z.int32().min(0),
+    stream: z.enum(['stdout', 'stderr']),
+    /** Small chunks inline, large ones as a blob uploaded before. */
+    data: z.base64().optional(),
+    blob: z.strictObject({ sha256: sha256Schema, sizeBytes: z.int32().min(0) }).optional(),
+  })
+  .refine((item) => (item.data === undefined) !== (item.blob === undefined), 'has either data or a blob');
 export type LogItem = z.infer<typeof logItemSchema>;
 
 export const finishedItemSchema = z.strictObject({
   ...itemBase,
   kind: z.literal('finished'),
   outcome: attemptOutcomeSchema,
-  exitCode: z.number().int().nullable(),
+  exitCode: z.int32().nullable(),
   reason: z.string().max(2000).nullable(),
   sandbox: z.string(),
   outputs: manifestSchema.nullable(),
@@ -142,7 +144,7 @@ export const claimEnvironmentReplySchema = z.discriminatedUnion('state', [
 export type ClaimEnvironmentReply = z.infer<typeof claimEnvironmentReplySchema>;
 export const publishEnvironmentRequestSchema = z.strictObject({
   executionId: executionIdSchema,
-  epoch: z.number().int(),
+  epoch: epochSchema,
   result: z.discriminatedUnion('state', [
     z.strictObject({ state: z.literal('ready'), sha256: sha256Schema, sizeBytes: z.number().int() }),
     z.strictObject({ state: z.literal('failed') }),

@@ -19,7 +19,12 @@ const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(p
 async function canRunAsNobody(): Promise<string> {
   if (process.getuid?.() !== 0) return 'the other contract test already runs as an ordinary user';
   if (setpriv === undefined) return 'setpriv is missing';
-  const check = [...AS_NOBODY, process.execPath, '-e', `require('fs').accessSync(${JSON.stringify(PROGRAM)})`];
+  const check = [
+    ...AS_NOBODY,
+    process.execPath,
+    '-e',
+    `require('fs').accessSync(${JSON.stringify(PROGRAM)})`,
+  ];
   return promisify(execFile)(setpriv, check).then(
     () => '',
     () => 'nobody may not read this folder',
@@ -28,7 +33,10 @@ async function canRunAsNobody(): Promise<string> {
 
 async function runAsNobody(name: SandboxDriverName): Promise<CaseReport[]> {
   const args = [...AS_NOBODY, process.execPath, PROGRAM, name];
-  const { stdout } = await promisify(execFile)(setpriv ?? '', args, { env: { PATH: '/usr/bin:/bin' }, cwd: '/' });
+  const { stdout } = await promisify(execFile)(setpriv ?? '', args, {
+    env: { PATH: '/usr/bin:/bin' },
+    cwd: '/',
+  });
   // The program prints nothing but its reports.
   return JSON.parse(stdout) as CaseReport[];
 }
@@ -42,10 +50,17 @@ for (const name of NAMES) {
       reports = await runAsNobody(name);
     });
 
-    for (const { name: promise, needsIsolation, needsRoot } of [...commandCases, ...limitCases, ...isolationCases]) {
+    for (const { name: promise, needsIsolation, needsRoot } of [
+      ...commandCases,
+      ...limitCases,
+      ...isolationCases,
+    ]) {
       const isSkipped = needsRoot === true || (needsIsolation === true && name === 'process');
       test.skipIf(isSkipped)(promise, () => {
-        expect(reports.find((report) => report.name === promise)).toEqual({ name: promise, error: null });
+        expect(reports.find((report) => report.name === promise)).toEqual({
+          name: promise,
+          error: null,
+        });
       });
     }
   });

@@ -16,10 +16,14 @@ const POLL_MS = 20;
 const POLL_DEADLINE_MS = 10_000;
 
 /** Waits for something no event tells about, such as a process of somebody else ending. */
-export async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+export async function eventually(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+): Promise<void> {
   const deadline = Date.now() + POLL_DEADLINE_MS;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`still not so after ${POLL_DEADLINE_MS} ms: ${what}`);
+    if (Date.now() > deadline)
+      throw new Error(`still not so after ${POLL_DEADLINE_MS} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -31,7 +31,8 @@ for (const name of NAMES) {
     const mayIsolate = probe?.isAvailable === true && probe.description.isolates;
     for (const contractCase of [...commandCases, ...limitCases, ...isolationCases]) {
       const isSkipped =
-        (contractCase.needsIsolation === true && !mayIsolate) || (contractCase.needsRoot === true && !isRoot);
+        (contractCase.needsIsolation === true && !mayIsolate) ||
+        (contractCase.needsRoot === true && !isRoot);
       test.skipIf(isSkipped)(contractCase.name, async () => {
         const own = openRoom(driver);
         try {

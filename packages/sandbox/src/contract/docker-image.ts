@@ -22,7 +22,9 @@ function listLibraries(program: string): string[] {
 export async function makeTestImage(docker: Docker, name: string): Promise<void> {
   const programs = PROGRAMS.split(' ').flatMap(findProgram);
   const libraries = [...programs, process.execPath].flatMap(listLibraries);
-  const files = [...new Set([...programs, ...libraries])].filter((path) => path !== process.execPath);
+  const files = [...new Set([...programs, ...libraries])].filter(
+    (path) => path !== process.execPath,
+  );
   const tar = spawn('tar', ['--create', '--dereference', '--absolute-names', ...files], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });

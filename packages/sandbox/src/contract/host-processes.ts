@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process';
 
 /** Processes of this machine whose command line holds a marker, by host pid. */
 export function listProcessesWith(marker: string): number[] {
-  const text = execFileSync('ps', ['-A', '-o', 'pid=,args='], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  const text = execFileSync('ps', ['-A', '-o', 'pid=,args='], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
   return text
     .split('\n')
     .filter((line) => line.includes(marker))

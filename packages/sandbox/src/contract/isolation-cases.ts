@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Mount } from '../driver.ts';
 import { sandboxOwner } from '../sandbox-owner.ts';
 import type { ContractCase } from './contract-case.ts';
-import type { Room } from './room.ts';
 
 /** Answers what became of a TCP connection, from inside. */
 function connectScript(host: string, port: number): string {
@@ -43,7 +50,10 @@ const network: ContractCase[] = [
       assert.equal(stdout.toString(), 'ENETUNREACH\n');
       const list = await room.sh('cat /proc/net/dev');
       assert.deepEqual(
-        list.stdout.toString().match(/^\s*\S+:/gm)?.map((name) => name.trim()),
+        list.stdout
+          .toString()
+          .match(/^\s*\S+:/gm)
+          ?.map((name) => name.trim()),
         ['lo:'],
       );
     },
@@ -84,20 +94,15 @@ const network: ContractCase[] = [
   },
 ];
 
-async function assertHidden(room: Room, path: string): Promise<void> {
-  const { exit, stdout } = await room.sh(`ls -a ${path} && cat ${path}/*`);
-  assert.notDeepEqual(exit.outcome, { kind: 'exited', exitCode: 0 }, `${path}: ${stdout.toString()}`);
-}
-
 const files: ContractCase[] = [
   {
     name: 'sees nothing of the host but what programs need',
     needsIsolation: true,
     async run(room) {
-      for (const path of ['/root', '/home', '/var/run', '/var/lib', '/boot', '/mnt', '/srv', '/sys']) {
-        await assertHidden(room, path);
-      }
-      const { stdout } = await room.sh('ls -d /run/* /var/run/docker.sock /etc/shadow /etc/ssh 2>/dev/null; true');
+      const places =
+        '/root /home /run /var/run /var/lib /boot /mnt /srv /etc/ssh /etc/shadow /etc/ssl/private';
+      const script = `for p in ${places}; do ls -A "$p"; done 2>/dev/null; cat /var/run/docker.sock /etc/shadow; true`;
+      const { stdout } = await room.sh(script);
       assert.equal(stdout.toString(), '');
     },
   },
@@ -119,7 +124,9 @@ const files: ContractCase[] = [
     async run(room) {
       const places = ['/', '/usr', '/etc', '/dev', '/run', '/var', '/proc/sys/kernel', '/bin'];
       const script = places.map((path) => `touch ${path}/x 2>/dev/null && echo ${path}`).join('\n');
-      const { stdout } = await room.sh(`${script}\ntouch /tmp/x /var/tmp/y /dev/shm/x ${room.inside}/x && echo fine`);
+      const { stdout } = await room.sh(
+        `${script}\ntouch /tmp/x /var/tmp/y /dev/shm/x ${room.inside}/x && echo fine`,
+      );
       assert.equal(stdout.toString(), 'fine\n');
     },
   },
@@ -128,7 +135,9 @@ const files: ContractCase[] = [
     needsIsolation: true,
     async run(room) {
       const limits = { memoryBytes: 128 * 1024 * 1024 };
-      const { exit, stderr } = await room.sh('ls -A /tmp; head -c 100000000 /dev/zero > /tmp/big', { limits });
+      const { exit, stderr } = await room.sh('ls -A /tmp; head -c 100000000 /dev/zero > /tmp/big', {
+        limits,
+      });
       assert.notDeepEqual(exit.outcome, { kind: 'exited', exitCode: 0 });
       assert.match(stderr.toString(), /space/);
     },
@@ -145,9 +154,17 @@ const files: ContractCase[] = [
         if (owner !== null) execFileSync('chown', ['-R', `${owner.uid}:${owner.gid}`, host]);
         return { source: join(host, name), target: `/mnt/${name}`, access };
       };
-      const mounts = [make('a b\tc', 'read'), make('línea\ntwo', 'write'), make("it's # \\040", 'read')];
+      const mounts = [
+        make('a b\tc', 'read'),
+        make('línea\ntwo', 'write'),
+        make("it's # \\040", 'read'),
+      ];
       writeFileSync(join(host, 'one file.txt'), 'file');
-      mounts.push({ source: join(host, 'one file.txt'), target: '/data/one file.txt', access: 'read' });
+      mounts.push({
+        source: join(host, 'one file.txt'),
+        target: '/data/one file.txt',
+        access: 'read',
+      });
       mounts.push({ source: room.workspace, target: '/workspace', access: 'write' });
       const script = `for d in /mnt/*; do cat "$d/in"; echo x > "$d/out" && echo " writable"; done 2>/dev/null; cat "/data/one file.txt"`;
       const { stdout } = await room.sh(script, { mounts });
@@ -171,7 +188,10 @@ const files: ContractCase[] = [
         { source: room.workspace, target: '/workspace', access: 'write' },
         { source: host, target: '/tmp', access: 'read' },
       ];
-      const { stdout } = await room.sh('cat /workspace/deps/module /tmp/module; touch deps/x 2>&- || echo no', { mounts });
+      const { stdout } = await room.sh(
+        'cat /workspace/deps/module /tmp/module; touch deps/x 2>&- || echo no',
+        { mounts },
+      );
       rmSync(host, { recursive: true });
       assert.equal(stdout.toString(), 'herehereno\n');
     },
@@ -183,11 +203,17 @@ const files: ContractCase[] = [
     async run(room) {
       const base: Mount = { source: room.workspace, target: '/workspace', access: 'write' };
       const bad: [Mount, RegExp][] = [
-        [{ source: '/no/such/source', target: '/data', access: 'read' }, /\/no\/such\/source does not exist/],
+        [
+          { source: '/no/such/source', target: '/data', access: 'read' },
+          /\/no\/such\/source does not exist/,
+        ],
         [{ source: '/usr', target: 'data', access: 'read' }, /not a plain absolute path/],
         [{ source: '/usr', target: '/proc/x', access: 'read' }, /nothing can be mounted in \/proc/],
         [{ source: '/usr', target: '/workspace', access: 'read' }, /two mounts/],
-        [{ source: '/usr', target: '/workspace/nothing', access: 'read' }, /does not exist in \/workspace/],
+        [
+          { source: '/usr', target: '/workspace/nothing', access: 'read' },
+          /does not exist in \/workspace/,
+        ],
       ];
       for (const [mount, reason] of bad) {
         const { exit } = await room.sh('true', { mounts: [base, mount] });
@@ -203,8 +229,14 @@ const rights: ContractCase[] = [
     name: 'has no capabilities and can gain no privileges',
     needsIsolation: true,
     async run(room) {
-      const { stdout } = await room.sh('grep -E "^(CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs)" /proc/self/status');
-      const values = stdout.toString().trim().split('\n').map((line) => line.split('\t')[1]);
+      const { stdout } = await room.sh(
+        'grep -E "^(CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs)" /proc/self/status',
+      );
+      const values = stdout
+        .toString()
+        .trim()
+        .split('\n')
+        .map((line) => line.split('\t')[1]);
       const none = '0000000000000000';
       assert.deepEqual(values, [none, none, none, none, '1']);
     },
@@ -231,7 +263,9 @@ const rights: ContractCase[] = [
     name: 'sees its own processes only, under a fixed host name',
     needsIsolation: true,
     async run(room) {
-      const { stdout } = await room.sh('ls /proc | grep -c "^[0-9]"; cat /proc/sys/kernel/hostname; uname -n');
+      const { stdout } = await room.sh(
+        'ls /proc | grep -c "^[0-9]"; cat /proc/sys/kernel/hostname; uname -n',
+      );
       const [count, ...names] = stdout.toString().trim().split('\n');
       assert.ok(Number(count) < 8, `${count} processes`);
       assert.deepEqual(names, ['rgrid', 'rgrid']);
@@ -241,7 +275,9 @@ const rights: ContractCase[] = [
     name: 'does not run code named by LD_PRELOAD before its privileges are gone',
     needsIsolation: true,
     async run(room) {
-      const { stderr } = await room.sh('true', { env: { PATH: '/usr/bin:/bin', LD_PRELOAD: '/nowhere.so' } });
+      const { stderr } = await room.sh('true', {
+        env: { PATH: '/usr/bin:/bin', LD_PRELOAD: '/nowhere.so' },
+      });
       // One complaint per program started with it: the script's shell alone.
       assert.equal(stderr.toString().match(/nowhere\.so/g)?.length ?? 0, 1);
     },

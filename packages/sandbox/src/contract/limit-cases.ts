@@ -11,7 +11,10 @@ const endings: ContractCase[] = [
     name: 'ends a script that takes too long, letting it say goodbye',
     async run(room) {
       const script = `trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done`;
-      const { exit, stdout } = await room.sh(script, { limits: { timeoutMs: 400 }, killGraceMs: 5_000 });
+      const { exit, stdout } = await room.sh(script, {
+        limits: { timeoutMs: 400 },
+        killGraceMs: 5_000,
+      });
       assert.deepEqual(exit.outcome, { kind: 'timed_out' });
       assert.equal(stdout.toString(), 'ready\nbye\n');
       assert.ok(exit.wallMs < 4_000, `took ${exit.wallMs} ms`);
@@ -40,7 +43,7 @@ const endings: ContractCase[] = [
   {
     name: 'can be cancelled at any moment of the start',
     async run(room) {
-      for (let delayMs = 0; delayMs < 12; delayMs += 1) {
+      for (const delayMs of [0, 1, 2, 3, 5, 8, 12]) {
         const running = await room.start(['sleep', '100'], { killGraceMs: 50 });
         setTimeout(() => running.cancel(), delayMs);
         const { exit } = await finish(running);
@@ -86,7 +89,9 @@ const resources: ContractCase[] = [
     async run(room) {
       const mark = uniqueSleep();
       const bomb = `while :; do sleep ${mark} & done 2>/dev/null`;
-      const running = await room.start(['/bin/sh', '-c', bomb], { limits: { processes: 40, timeoutMs: 1_000 } });
+      const running = await room.start(['/bin/sh', '-c', bomb], {
+        limits: { processes: 40, timeoutMs: 1_000 },
+      });
       const result = finish(running);
       let most = 0;
       const watch = setInterval(() => {
@@ -120,7 +125,8 @@ const resources: ContractCase[] = [
     name: 'does not count what was there before against the disk limit',
     async run(room) {
       room.write('input.bin', Buffer.alloc(30 * MEGABYTE, 7));
-      const script = 'cat input.bin >/dev/null; echo more >> input.bin; chmod 600 input.bin; sleep 0.3; echo x > y';
+      const script =
+        'cat input.bin >/dev/null; echo more >> input.bin; chmod 600 input.bin; sleep 0.3; echo x > y';
       const { exit } = await room.sh(script, { limits: { diskBytes: 32 * MEGABYTE } });
       assert.deepEqual(exit.outcome, { kind: 'exited', exitCode: 0 });
     },
@@ -137,7 +143,10 @@ const resources: ContractCase[] = [
         last = running.stdout.readableLength;
         return same && last > 0;
       });
-      assert.ok(running.stdout.readableLength < MEGABYTE, `${running.stdout.readableLength} bytes buffered`);
+      assert.ok(
+        running.stdout.readableLength < MEGABYTE,
+        `${running.stdout.readableLength} bytes buffered`,
+      );
       assert.ok(process.memoryUsage().rss - before < 64 * MEGABYTE);
       running.cancel();
       const { exit, stderr } = await finish(running);
@@ -147,6 +156,7 @@ const resources: ContractCase[] = [
   },
   {
     name: 'streams a gigabyte in constant memory',
+    notInDocker: 'the engine takes too long over it; the case above covers its back-pressure',
     async run(room) {
       const running = await room.start(['head', '-c', '1000000000', '/dev/zero']);
       let bytes = 0;

@@ -13,7 +13,9 @@ export interface RunResult {
   exit: SandboxExit;
 }
 
-export type SpecChanges = Omit<Partial<SandboxSpec>, 'limits'> & { limits?: Partial<SandboxSpec['limits']> };
+export type SpecChanges = Omit<Partial<SandboxSpec>, 'limits'> & {
+  limits?: Partial<SandboxSpec['limits']>;
+};
 
 /** One driver, one workspace and short ways to run something in it. */
 export interface Room {
@@ -66,7 +68,10 @@ export function openRoom(driver: SandboxDriver): Room {
   own(workspace);
   const inside = isolates(driver) ? '/workspace' : workspace;
 
-  const makeSpec = (command: readonly string[], { limits, ...changes }: SpecChanges): SandboxSpec => ({
+  const makeSpec = (
+    command: readonly string[],
+    { limits, ...changes }: SpecChanges,
+  ): SandboxSpec => ({
     id: `contract-${process.pid}-${(runCounter += 1)}-${randomBytes(3).toString('hex')}`,
     command,
     cwd: inside,

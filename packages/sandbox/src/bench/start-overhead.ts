@@ -1,10 +1,16 @@
-// Prints what a sandbox costs over a bare spawn: node bench/start-overhead.ts [runs]
+// Prints what a sandbox costs over a bare spawn: npm run bench -w @nexus/sandbox -- [runs]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDriver, probeDrivers, sandboxOwner, type SandboxDriver, type SandboxSpec } from '../src/index.ts';
+import {
+  createDriver,
+  probeDrivers,
+  sandboxOwner,
+  type SandboxDriver,
+  type SandboxSpec,
+} from '../index.ts';
 
 const RUNS = Number(process.argv[2] ?? 200);
 const MEGABYTE = 1024 * 1024;
@@ -70,8 +76,11 @@ async function measure(name: string, runOnce: () => Promise<Sample>): Promise<vo
   for (let i = 0; i < 10; i += 1) await runOnce();
   const samples: Sample[] = [];
   for (let i = 0; i < RUNS; i += 1) samples.push(await runOnce());
-  const column = (key: keyof Sample): string => median(samples.map((sample) => sample[key])).padStart(8);
-  process.stdout.write(`${name.padEnd(12)}${column('startMs')}${column('wallMs')}${column('totalMs')}\n`);
+  const column = (key: keyof Sample): string =>
+    median(samples.map((sample) => sample[key])).padStart(8);
+  process.stdout.write(
+    `${name.padEnd(12)}${column('startMs')}${column('wallMs')}${column('totalMs')}\n`,
+  );
 }
 
 const workspace = mkdtempSync(join(tmpdir(), 'sandbox-bench-'));

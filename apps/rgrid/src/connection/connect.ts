@@ -1,0 +1,53 @@
+import { ApiError, ConnectionProblem } from '../api/failures.ts';
+import { GridApi } from '../api/grid-api.ts';
+import { LOCAL_RETRIES, REQUEST_RETRIES } from '../api/retry-requests.ts';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import { Problem } from '../problem.ts';
+import { formatDuration } from '../terminal/text.ts';
+import { findPlatform, type Platform } from './find-platform.ts';
+
+/** Calls `use` with the platform that the flags and settings name, and hangs up afterwards. */
+export async function withPlatform<T>(
+  context: Context,
+  profile: string | undefined,
+  use: (api: GridApi, platform: Platform) => Promise<T>,
+): Promise<T> {
+  const platform = findPlatform({ env: context.env, home: context.home, profile });
+  const api = new GridApi({
+    apiUrl: platform.apiUrl,
+    apiKey: platform.apiKey,
+    policy: platform.isLocal ? LOCAL_RETRIES : REQUEST_RETRIES,
+    onRetry: (error, delayMs) => void context.stderr.line(retryNotice(error, delayMs)),
+  });
+  try {
+    return await use(api, platform);
+  } catch (error) {
+    throw explain(error, platform);
+  } finally {
+    api.close();
+  }
+}
+
+function retryNotice(error: unknown, delayMs: number): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return `rgrid: ${message}; trying again in ${formatDuration(delayMs)}`;
+}
+
+/** Adds what only the place that knows the platform can say: whose key it was, how to start it. */
+function explain(error: unknown, platform: Platform): unknown {
+  if (error instanceof ApiError && error.code === 'unauthorized') {
+    return new Problem(`${error.message} (${platform.origin}): run \`rgrid init\``, EXIT.platform, {
+      cause: error,
+    });
+  }
+  if (error instanceof ConnectionProblem && platform.isLocal) {
+    return new Problem(`${error.message}: start it with \`npm start\``, EXIT.platform, {
+      cause: error,
+    });
+  }
+  if (error instanceof ConnectionProblem) {
+    return new Problem(`${error.message} (${platform.origin})`, EXIT.platform, { cause: error });
+  }
+  return error;
+}

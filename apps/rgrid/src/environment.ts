@@ -1,0 +1,2 @@
+/** The variables of the process, as main.ts found them. */
+export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,0 +1,27 @@
+import { runCommandLine } from './cli.ts';
+import { homeOf } from './connection/find-platform.ts';
+import type { Context } from './context.ts';
+import { Output } from './terminal/output.ts';
+
+// The launcher's own setting: a script run here must not inherit it.
+const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+
+const context: Context = {
+  env,
+  cwd: process.cwd(),
+  home: homeOf(env),
+  stdin: { fd: 0, isTerminal: process.getBuiltinModule('node:tty').isatty(0) },
+  stdout: new Output(process.stdout, env),
+  stderr: new Output(process.stderr, env),
+  signals: {
+    listen: (listener) => {
+      const signals = ['SIGINT', 'SIGTERM'] as const;
+      for (const signal of signals) process.on(signal, listener);
+      return () => {
+        for (const signal of signals) process.off(signal, listener);
+      };
+    },
+  },
+};
+
+process.exit(await runCommandLine(context, process.argv.slice(2)));

@@ -1,0 +1,135 @@
+import type { Execution, Manifest } from '@nexus/grid/contract';
+
+import { inLanes } from '../lanes.ts';
+import type { Screen } from '../terminal/screen.ts';
+import type { Destination } from './destination.ts';
+import { openDestination, type OutputsClient } from './fetch-outputs.ts';
+import { hasOutputs } from './has-outputs.ts';
+import { flatNames } from './layout.ts';
+import { Ledger } from './ledger.ts';
+import { placeOutputs } from './place-outputs.ts';
+import { reportConflicts } from './report-outputs.ts';
+
+const LANES = 4;
+
+export interface BatchOutputsOptions {
+  client: OutputsClient;
+  screen: Screen;
+  folder: string;
+  /** The folder of each execution below it, by index. */
+  folders: readonly string[];
+  isFlat: boolean;
+}
+
+/** Brings the outputs of a batch back as its executions end, a few at a time. */
+export class BatchOutputs {
+  readonly #options: BatchOutputsOptions;
+  readonly #waiting: Execution[] = [];
+  readonly #lanes = new Set<Promise<void>>();
+  #opened: { destination: Destination; ledger: Ledger } | undefined;
+  #failure: unknown;
+  #written = 0;
+
+  constructor(options: BatchOutputsOptions) {
+    this.#options = options;
+  }
+
+  /** Files that were fetched. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** Fetches the outputs of an ended execution in the background. */
+  add(execution: Execution): void {
+    if (!hasOutputs(execution) || this.#failure !== undefined) return;
+    this.#waiting.push(execution);
+    // Names of flat outputs depend on what all the others are called.
+    if (!this.#options.isFlat && this.#lanes.size < LANES) this.#startLane();
+  }
+
+  /** Resolves once everything is here; throws what kept it from being written. */
+  async finish(): Promise<void> {
+    if (this.#options.isFlat) await this.#placeFlat();
+    while (this.#lanes.size > 0) await Promise.all(this.#lanes);
+    if (this.#failure !== undefined) throw asError(this.#failure);
+  }
+
+  #startLane(): void {
+    const lane = this.#runLane().finally(() => this.#lanes.delete(lane));
+    this.#lanes.add(lane);
+  }
+
+  async #runLane(): Promise<void> {
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      try {
+        const outputs = await this.#options.client.api.getOutputs(next.id);
+        await this.#place(next, { outputs, prefix: this.#folderOf(next) });
+      } catch (error) {
+        // A disk that is full for one is full for all: nothing more is fetched.
+        this.#failure ??= error;
+        this.#waiting.length = 0;
+      }
+    }
+  }
+
+  async #placeFlat(): Promise<void> {
+    const manifests = new Map<Execution, Manifest>();
+    const executions = this.#waiting.splice(0).sort((a, b) => a.index - b.index);
+    await inLanes(executions, LANES, async (execution) => {
+      manifests.set(execution, await this.#options.client.api.getOutputs(execution.id));
+    });
+    const renames = flatNames(
+      executions.map((execution) => ({
+        folder: this.#folderOf(execution),
+        paths: namesIn(manifests.get(execution)),
+      })),
+    );
+    await inLanes(executions.entries(), LANES, async ([position, execution]) => {
+      const outputs = manifests.get(execution);
+      if (outputs) await this.#place(execution, { outputs, prefix: '', rename: renames[position] });
+    });
+  }
+
+  async #place(
+    execution: Execution,
+    how: { outputs: Manifest; prefix: string; rename?: ReadonlyMap<string, string> | undefined },
+  ): Promise<void> {
+    const { client, screen } = this.#options;
+    const { destination, ledger } = this.#open(execution.batchId);
+    const report = await placeOutputs({
+      api: client.api,
+      executionId: execution.id,
+      destination,
+      ledger,
+      sent: (path) => client.sent(destination.absolute(path)),
+      ...how,
+    });
+    this.#written += report.written;
+    await reportConflicts(screen, report);
+  }
+
+  #folderOf({ index }: Execution): string {
+    return this.#options.folders[index] ?? String(index);
+  }
+
+  #open(id: string): { destination: Destination; ledger: Ledger } {
+    if (!this.#opened) {
+      const destination = openDestination(this.#options.folder, id);
+      this.#opened = {
+        destination,
+        ledger: Ledger.load(this.#options.client.home, destination.root),
+      };
+    }
+    return this.#opened;
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function namesIn(manifest: Manifest | undefined): string[] {
+  return (manifest?.entries ?? [])
+    .filter((entry) => entry.type !== 'directory')
+    .map((entry) => entry.path);
+}

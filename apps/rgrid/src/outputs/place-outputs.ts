@@ -1,0 +1,244 @@
+import { hash } from 'node:crypto';
+import { rmSync } from 'node:fs';
+
+import { isManifestPath } from '@nexus/grid/constants';
+import type { FileEntry, Manifest, ManifestEntry } from '@nexus/grid/contract';
+import { systemErrorCode } from '@nexus/kit/errors';
+
+import type { GridApi } from '../api/grid-api.ts';
+import { EXIT } from '../exit-codes.ts';
+import { inLanes } from '../lanes.ts';
+import { Problem } from '../problem.ts';
+import { hashFiles } from '../project/hash-files.ts';
+import {
+  besideName,
+  decidePlacement,
+  shortId,
+  type LocalState,
+  type Placement,
+} from './decide-placement.ts';
+import type { Destination } from './destination.ts';
+import { downloadBlob, SMALL_BYTES } from './download-blob.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface PlaceRequest {
+  api: GridApi;
+  executionId: string;
+  destination: Destination;
+  ledger: Ledger;
+  outputs: Manifest;
+  /** What was sent, by path relative to the destination; asked for only when something is in the way. */
+  sent(path: string): Promise<ManifestEntry | undefined>;
+  /** Folder in the destination that the paths of the manifest are relative to; '' for itself. */
+  prefix: string;
+  /** Other names for single paths, where several executions share a folder. */
+  rename?: ReadonlyMap<string, string> | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface PlaceReport {
+  /** Files and links that are now here with the content of the run, by path in the destination. */
+  placed: string[];
+  /** How many of them had to be fetched. */
+  written: number;
+  /** What was in the way was kept, and the output laid beside it. */
+  conflicts: { path: string; beside: string }[];
+  skipped: { path: string; reason: string }[];
+}
+
+const LANES = 6;
+
+/** Writes the outputs of one execution; local files that are not its own work stay as they are. */
+export async function placeOutputs(request: PlaceRequest): Promise<PlaceReport> {
+  const placer = new OutputPlacer(request);
+  try {
+    return await placer.run();
+  } catch (error) {
+    throw explainWriteError(error, request);
+  }
+}
+
+class OutputPlacer {
+  readonly #request: PlaceRequest;
+  readonly #report: PlaceReport = { placed: [], written: 0, conflicts: [], skipped: [] };
+
+  constructor(request: PlaceRequest) {
+    this.#request = request;
+  }
+
+  async run(): Promise<PlaceReport> {
+    const entries = this.#request.outputs.entries.filter((entry) => this.#isAcceptable(entry));
+    // Files before links: nothing is ever written through a link that came with the same outputs.
+    await inLanes(
+      entries.filter((entry) => entry.type === 'file'),
+      LANES,
+      (entry) => this.#place(entry),
+    );
+    for (const entry of entries) if (entry.type === 'directory') await this.#place(entry);
+    for (const entry of entries) if (entry.type === 'symlink') await this.#place(entry);
+    this.#request.destination.finish();
+    return this.#report;
+  }
+
+  #isAcceptable(entry: ManifestEntry): boolean {
+    if (isManifestPath(entry.path) && !entry.path.startsWith('/')) return true;
+    this.#skip(entry.path, 'it would be outside of the folder');
+    return false;
+  }
+
+  async #place(entry: ManifestEntry): Promise<void> {
+    const { destination, prefix, rename } = this.#request;
+    const renamed = rename?.get(entry.path) ?? entry.path;
+    const wanted = prefix === '' ? renamed : `${prefix}/${renamed}`;
+    if (entry.type === 'symlink' && !destination.staysInside(wanted, entry.target)) {
+      this.#skip(wanted, 'the symbolic link leads out of the folder');
+      return;
+    }
+    const { path, placement } = await this.#choosePath(entry, wanted);
+    if (path !== wanted) this.#report.conflicts.push({ path: wanted, beside: path });
+    await this.#write(entry, path, placement);
+    if (entry.type !== 'directory') this.#report.placed.push(path);
+  }
+
+  /** The path itself, or the first free name beside what is in the way. */
+  async #choosePath(
+    entry: ManifestEntry,
+    wanted: string,
+  ): Promise<{ path: string; placement: Placement }> {
+    let path = wanted;
+    for (let attempt = 1; ; attempt += 1) {
+      path = this.#pathAroundObstacles(path);
+      const placement = await this.#decide(entry, path);
+      if (placement !== 'beside') return { path, placement };
+      path = this.#beside(wanted, attempt);
+    }
+  }
+
+  #pathAroundObstacles(wanted: string): string {
+    let path = wanted;
+    for (let attempt = 1; ; attempt += 1) {
+      const obstacle = this.#request.destination.findObstacle(path);
+      if (!obstacle) return path;
+      const name = besideName(obstacle.name, shortId(this.#request.executionId), attempt);
+      path = [obstacle.before, name, obstacle.after].filter((part) => part !== '').join('/');
+    }
+  }
+
+  #beside(path: string, attempt: number): string {
+    const slash = path.lastIndexOf('/') + 1;
+    return (
+      path.slice(0, slash) +
+      besideName(path.slice(slash), shortId(this.#request.executionId), attempt)
+    );
+  }
+
+  async #decide(entry: ManifestEntry, path: string): Promise<Placement> {
+    const { ledger } = this.#request;
+    const local = await this.#localState(path, entry);
+    if (local.kind === 'absent') return 'write';
+    const known = { sent: undefined, written: ledger.contentsOf(path) };
+    const placement = decidePlacement(entry, local, known);
+    // What was sent may have to be asked for, so only when it can change the answer.
+    if (placement !== 'beside') return placement;
+    return decidePlacement(entry, local, { ...known, sent: await this.#request.sent(path) });
+  }
+
+  async #localState(path: string, entry: ManifestEntry): Promise<LocalState> {
+    const { destination } = this.#request;
+    const stats = destination.look(path);
+    if (!stats) return { kind: 'absent' };
+    if (stats.isDirectory()) return { kind: 'directory' };
+    if (stats.isSymbolicLink()) return { kind: 'symlink', target: destination.readLink(path) };
+    if (!stats.isFile() || entry.type !== 'file') return { kind: 'other' };
+    const absolute = destination.absolute(path);
+    const file = {
+      path,
+      absolute,
+      mode: 0,
+      sizeBytes: stats.size,
+      mtimeMs: 0,
+      ctimeMs: 0,
+      inode: 0,
+    };
+    const [hashed] = await hashFiles([file], undefined);
+    return hashed ? { kind: 'file', sha256: hashed.sha256 } : { kind: 'absent' };
+  }
+
+  async #write(entry: ManifestEntry, path: string, placement: Placement): Promise<void> {
+    const { destination, ledger } = this.#request;
+    switch (entry.type) {
+      case 'file':
+        // Known as ours from now on, also when the bytes were here already.
+        ledger.record(path, entry.sha256);
+        if (placement === 'identical') destination.setMode(path, entry.mode);
+        else await this.#writeFile(entry, path);
+        break;
+      case 'directory':
+        if (placement === 'write') destination.makeFolder(path, entry.mode);
+        break;
+      case 'symlink':
+        destination.makeParent(path);
+        if (placement === 'write') destination.makeLink(path, entry.target);
+    }
+    if (placement === 'write' && entry.type !== 'directory') this.#report.written += 1;
+  }
+
+  async #writeFile(entry: FileEntry, path: string): Promise<void> {
+    const { api, destination, signal } = this.#request;
+    destination.makeParent(path);
+    const isResumable = entry.sizeBytes > SMALL_BYTES;
+    const temporary = destination.temporaryPath(
+      path,
+      isResumable ? resumeMark(entry, path) : undefined,
+    );
+    try {
+      await downloadBlob(api, {
+        sha256: entry.sha256,
+        sizeBytes: entry.sizeBytes,
+        path: temporary,
+        signal,
+      });
+      destination.publish(temporary, path, entry.mode);
+    } catch (error) {
+      // What has come of a large file stays: the next try goes on from there.
+      if (!isResumable) rmSync(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  #skip(path: string, reason: string): void {
+    this.#report.skipped.push({ path, reason });
+  }
+}
+
+/** The same for the same content at the same place, so that a later command finds what an earlier one left. */
+function resumeMark(entry: FileEntry, path: string): string {
+  return hash('sha256', `${entry.sha256} ${path}`).slice(0, 16);
+}
+
+const WRITE_ERRORS: Readonly<Record<string, string>> = {
+  ENOSPC: 'there is no space left',
+  EDQUOT: 'the disk quota is used up',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENAMETOOLONG: 'a name is too long here',
+  EISDIR: 'a folder is in the way',
+  EFBIG: 'a file is too large for the file system',
+};
+
+function explainWriteError(error: unknown, request: PlaceRequest): unknown {
+  const code = systemErrorCode(error);
+  if (error instanceof Problem || code === undefined) return error;
+  return writeProblem(request.destination.root, request.executionId, error);
+}
+
+export function writeProblem(folder: string, id: string, error: unknown): unknown {
+  const reason = WRITE_ERRORS[systemErrorCode(error) ?? ''];
+  if (reason === undefined) return error;
+  return new Problem(
+    `cannot write the outputs into ${folder}: ${reason}; the platform keeps them: rgrid download ${id}`,
+    EXIT.outputs,
+    { cause: error },
+  );
+}

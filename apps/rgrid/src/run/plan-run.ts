@@ -1,0 +1,59 @@
+import type { Context } from '../context.ts';
+import { ProjectFolder } from '../project/project-folder.ts';
+import { usageProblem } from '../problem.ts';
+import { checkRunnable, checkScript, type Script } from './check-script.ts';
+import { refuseMissingInputs } from './check-arguments.ts';
+import { scriptEnvironment, type ScriptEnvironment } from './environment.ts';
+import { expandInputs, type BatchInput } from './expand-inputs.ts';
+import { findDependencies, languageOf, type DependencyFiles } from './find-dependencies.ts';
+import type { RunWords } from './parse-run-words.ts';
+import { parseRunOptions, type RunOptions } from './run-options.ts';
+
+/** A command line understood and found to be sound; nothing is read in full or sent yet. */
+export interface RunPlan {
+  options: RunOptions;
+  project: ProjectFolder;
+  script: Script;
+  args: readonly string[];
+  /** undefined: a single run. */
+  inputs: readonly BatchInput[] | undefined;
+  dependencies: readonly DependencyFiles[];
+  environment: ScriptEnvironment;
+}
+
+export function planRun(context: Context, words: RunWords): RunPlan {
+  const options = parseRunOptions(words.flags);
+  if (words.script === undefined) {
+    throw usageProblem('which script? rgrid run SCRIPT [ARGS…] (rgrid run --help)');
+  }
+  const project = ProjectFolder.find(context.cwd, words.flags.text('project'));
+  const script = checkScript(words.script, project.cwd);
+  checkRunnable(script, options.runtime !== null || options.image !== null);
+  const inputs = words.batch === undefined ? undefined : expandInputs(words.batch, project.cwd);
+  refuseBatchFlags(options, inputs !== undefined);
+  refuseMissingInputs(words.args.slice(0, words.args.length - words.verbatim), project);
+  return {
+    options,
+    project,
+    script,
+    args: words.args,
+    inputs,
+    dependencies: findDependencies({
+      script: script.path,
+      root: project.root,
+      cwd: project.cwd,
+      requirements: options.requirements,
+      language: languageOf(script, options.runtime),
+    }),
+    environment: scriptEnvironment(
+      { env: words.flags.all('env'), secrets: words.flags.all('secret') },
+      context.env,
+    ),
+  };
+}
+
+function refuseBatchFlags(options: RunOptions, isBatch: boolean): void {
+  if (isBatch) return;
+  if (options.isFlat) throw usageProblem('--flat is for batches: add --batch');
+  if (options.isFailFast) throw usageProblem('--fail-fast is for batches: add --batch');
+}

@@ -1,0 +1,153 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+import { withPlatform } from '../connection/connect.ts';
+import type { Context } from '../context.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { COMMON_FLAGS, type Flag } from '../flags/flag.ts';
+import { Problem, usageProblem } from '../problem.ts';
+import { askChoice, askYesNo, canAsk } from '../terminal/ask.ts';
+import { Screen } from '../terminal/screen.ts';
+import { printDryRun } from './dry-run.ts';
+import { Interruption, type InterruptChoice } from './interruption.ts';
+import { parseRunWords, type RunWords } from './parse-run-words.ts';
+import { planRun } from './plan-run.ts';
+import { prepareRun, type PreparedRun } from './prepare-run.ts';
+import { RUN_FLAGS } from './run-flags.ts';
+import type { RunSession } from './run-session.ts';
+import { definesFlag } from './script-flags.ts';
+import { submitRun } from './submit-run.ts';
+
+const FLAGS: readonly Flag[] = [...RUN_FLAGS, ...COMMON_FLAGS];
+
+/** `rgrid run`: from the command line to the exit code. */
+export async function runCommand(context: Context, words: readonly string[]): Promise<ExitCode> {
+  const parsed = parseRunWords(words, FLAGS, {
+    exists: (path) => existsSync(resolve(context.cwd, path)),
+    scriptDefines: (script, name) => definesFlag(readHead(resolve(context.cwd, script)), name),
+  });
+  const plan = planRun(context, parsed);
+  const { isQuiet, isJson } = plan.options;
+  const screen = new Screen({
+    stdout: isJson ? context.stderr : context.stdout,
+    stderr: context.stderr,
+    isQuiet,
+  });
+  await sayFlagNotes(parsed, screen);
+  const prepared = await prepareRun(context, plan, {
+    confirmLarge: (large) => confirmLarge(context, large.message),
+  });
+  try {
+    for (const note of prepared.notes) await screen.say(note);
+    if (plan.options.isDryRun) return await printDryRun(context, prepared);
+    return await runPrepared({ context, prepared, screen }, parsed.flags.text('profile'));
+  } finally {
+    prepared.dispose();
+  }
+}
+
+interface Prepared {
+  context: Context;
+  prepared: PreparedRun;
+  screen: Screen;
+}
+
+async function runPrepared(
+  { context, prepared, screen }: Prepared,
+  profile: string | undefined,
+): Promise<ExitCode> {
+  const ask = canAsk(context) ? () => askWhatNow() : undefined;
+  const interruption = new Interruption({ context, screen, ask });
+  try {
+    return await withPlatform(context, profile, (api) =>
+      onGrid({ context, prepared, screen, interruption, api }),
+    );
+  } catch (error) {
+    if (interruption.cancelled.aborted && !(error instanceof Problem)) return EXIT.interrupted;
+    throw asRunProblem(error);
+  } finally {
+    interruption.close();
+  }
+}
+
+async function onGrid(session: RunSession): Promise<ExitCode> {
+  const { api, prepared, screen, interruption, context } = session;
+  const { plan } = prepared;
+  const submitted = submitRun(api, prepared, { signal: interruption.cancelled });
+  // Loaded while the platform is at work: 20 ms that nobody waits for.
+  const following = Promise.all([
+    import('./run-single.ts'),
+    plan.inputs ? import('./run-batch.ts') : undefined,
+  ]);
+  const [reply, [single, batch]] = await Promise.all([submitted, following]);
+  if (plan.options.isDetached) return printDetached(session, reply.batchId);
+  if (batch) return batch.followBatchRun(session, reply);
+  const result = await single.followSingle(session, reply.batchId);
+  await screen.settle();
+  if (plan.options.isJson) {
+    const { execution, outputs, exitCode } = result;
+    await context.stdout.line(
+      JSON.stringify({ batchId: reply.batchId, exitCode, execution: execution ?? null, outputs }),
+    );
+  }
+  return result.exitCode;
+}
+
+async function printDetached(
+  { context, prepared }: RunSession,
+  batchId: string,
+): Promise<ExitCode> {
+  const isBatch = prepared.plan.inputs !== undefined;
+  const id = isBatch ? batchId : `${batchId}-0`;
+  const executions = prepared.submission.executions.length;
+  const text = prepared.plan.options.isJson ? JSON.stringify({ id, batchId, executions }) : id;
+  await context.stdout.line(text);
+  return EXIT.ok;
+}
+
+async function sayFlagNotes(words: RunWords, screen: Screen): Promise<void> {
+  for (const name of words.leftToScript) {
+    await screen.say(
+      `--${name} goes to ${words.script}, which has a flag of that name; rgrid's own go before the script`,
+    );
+  }
+}
+
+/** Enough of a script to find its flags: the part that defines them stands at its top. */
+function readHead(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').slice(0, 256 * 1024);
+  } catch {
+    // What is wrong with the script is said when it is looked at.
+    return '';
+  }
+}
+
+async function confirmLarge(context: Context, message: string): Promise<void> {
+  await context.stderr.line(`rgrid: ${message}`);
+  if (!canAsk(context)) {
+    throw usageProblem(
+      'not sent without being asked: put what is not needed into .rgridignore, or add --yes',
+    );
+  }
+  if (await askYesNo('Send all of it?')) return;
+  throw new Problem('nothing was sent: put what is not needed into .rgridignore', EXIT.interrupted);
+}
+
+async function askWhatNow(): Promise<InterruptChoice> {
+  return askChoice<InterruptChoice>({
+    message: 'What should become of the run? (Ctrl-C again cancels it)',
+    options: [
+      { value: 'continue', label: 'Keep waiting' },
+      { value: 'detach', label: 'Detach', hint: 'it goes on without this terminal' },
+      { value: 'cancel', label: 'Cancel it' },
+    ],
+    onCancel: 'cancel',
+  });
+}
+
+/** Codes below 125 are the script's; trouble with the platform must not look like one of them. */
+function asRunProblem(error: unknown): unknown {
+  if (!(error instanceof Problem) || error.exitCode !== EXIT.failed) return error;
+  return new Problem(error.message, EXIT.platform, { cause: error });
+}

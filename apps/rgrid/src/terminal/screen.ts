@@ -1,0 +1,146 @@
+import type { Output } from './output.ts';
+
+export interface ScreenOptions {
+  stdout: Output;
+  stderr: Output;
+  /** No prose at all; problems are still said. */
+  isQuiet: boolean;
+}
+
+export interface ScriptPiece {
+  stream: 'stdout' | 'stderr';
+  data: Uint8Array;
+}
+
+const REDRAW_MS = 100;
+const CLEAR_LINE = '\r\u001B[2K';
+
+/**
+ * Everything a run prints goes through here, one piece after the other: what scripts write to stdout
+ * and stderr byte for byte, prose of our own, and on a terminal a bar below it all that is redrawn.
+ */
+export class Screen {
+  readonly #options: ScreenOptions;
+  #queue: Promise<void> = Promise.resolve();
+  #renderBar: ((columns: number) => string) | undefined;
+  #shownBar = '';
+  #timer: NodeJS.Timeout | undefined;
+  #isHeld = false;
+  /** The last thing on the terminal did not end its line. */
+  #isMidLine = false;
+
+  constructor(options: ScreenOptions) {
+    this.#options = options;
+  }
+
+  get stderr(): Output {
+    return this.#options.stderr;
+  }
+
+  async scriptStdout(data: Uint8Array): Promise<void> {
+    await this.#print(this.#options.stdout, data);
+  }
+
+  async scriptStderr(data: Uint8Array): Promise<void> {
+    await this.#print(this.#options.stderr, data);
+  }
+
+  /** Several pieces that belong together, with nothing else in between. */
+  async scriptGroup(pieces: AsyncIterable<ScriptPiece> | Iterable<ScriptPiece>): Promise<void> {
+    const { stdout, stderr } = this.#options;
+    await this.#enqueue(async () => {
+      for await (const { stream, data } of pieces) {
+        if (data.length > 0) await this.#printNow(stream === 'stdout' ? stdout : stderr, data);
+      }
+    });
+  }
+
+  /** Prose that `--quiet` leaves out. */
+  async say(text: string): Promise<void> {
+    if (!this.#options.isQuiet) await this.warn(text);
+  }
+
+  /** Prose that is always said. */
+  async warn(text: string): Promise<void> {
+    const { stderr } = this.#options;
+    const prefix = stderr.paint('dim', 'rgrid:');
+    const lines = text.split('\n').map((line) => `${prefix} ${line}\n`);
+    await this.#enqueue(async () => {
+      const start = this.#isMidLine && stderr.isTerminal ? '\n' : '';
+      await this.#withoutBar(() => stderr.write(start + lines.join('')));
+      this.#isMidLine = false;
+    });
+  }
+
+  /** Waits until everything printed so far is out. */
+  async settle(): Promise<void> {
+    await this.#enqueue(async () => undefined);
+  }
+
+  /** Draws `render` below everything, on a terminal only. */
+  showBar(render: (columns: number) => string): void {
+    if (!this.#options.stderr.isTerminal || this.#options.isQuiet) return;
+    this.#renderBar = render;
+    // A bar must not keep a finished command alive.
+    this.#timer = setInterval(() => void this.#enqueue(() => this.#draw()), REDRAW_MS).unref();
+  }
+
+  async hideBar(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#renderBar = undefined;
+    await this.#enqueue(() => this.#erase());
+  }
+
+  /** Prints nothing while `question` is asked on the terminal. */
+  async hold<T>(question: () => Promise<T>): Promise<T> {
+    let release = () => {};
+    const released = new Promise<void>((done) => {
+      release = done;
+    });
+    await this.#enqueue(() => this.#erase());
+    this.#isHeld = true;
+    void this.#enqueue(() => released);
+    try {
+      return await question();
+    } finally {
+      this.#isHeld = false;
+      this.#isMidLine = false;
+      release();
+    }
+  }
+
+  async #print(output: Output, data: Uint8Array): Promise<void> {
+    if (data.length > 0) await this.#enqueue(() => this.#printNow(output, data));
+  }
+
+  async #printNow(output: Output, data: Uint8Array): Promise<void> {
+    await this.#withoutBar(() => output.write(data));
+    if (output.isTerminal) this.#isMidLine = data.at(-1) !== 0x0a;
+  }
+
+  async #withoutBar(write: () => Promise<void>): Promise<void> {
+    await this.#erase();
+    await write();
+  }
+
+  async #draw(): Promise<void> {
+    // A bar behind half a line would be taken for a part of it.
+    if (!this.#renderBar || this.#isHeld || this.#isMidLine) return;
+    const bar = this.#renderBar(this.#options.stderr.columns);
+    if (bar === this.#shownBar) return;
+    this.#shownBar = bar;
+    await this.#options.stderr.write(CLEAR_LINE + bar);
+  }
+
+  async #erase(): Promise<void> {
+    if (this.#shownBar === '') return;
+    this.#shownBar = '';
+    await this.#options.stderr.write(CLEAR_LINE);
+  }
+
+  #enqueue(step: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(step);
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+}

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { countsByNamespace, createThreadCounter } from './own-threads.ts';
+
+test.runIf(process.platform === 'linux').each([
+  ['5.10.0-28-amd64', false],
+  ['5.14.0', true],
+  ['6.1.0-18-cloud', true],
+  ['4.19.0', false],
+])('knows what Linux %s counts', (kernel, expected) => {
+  expect(countsByNamespace(kernel)).toBe(expected);
+});
+
+test('counts at least the threads of this process', async () => {
+  const count = createThreadCounter();
+  expect(await count()).toBeGreaterThan(1);
+  expect(count()).toBe(count());
+});
