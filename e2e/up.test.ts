@@ -129,6 +129,28 @@ test('killed with -9 it leaves no process behind, and starts again on the same h
   expect((await second.ended).code).toBe(0);
 }, 90_000);
 
+test('a key that was made works from elsewhere until it is revoked', async () => {
+  const port = await freePort();
+  const running = start(['up', '--no-first-job', '--port', String(port)]);
+  await running.says('Your turn');
+  const created = await start(['key', 'create', 'laptop', '--account', 'ana']).ended;
+  expect(created).toMatchObject({ code: 0, stderr: '' });
+  const whoami = () =>
+    fetch(`http://127.0.0.1:${port}/api/v1/whoami`, { headers: { authorization: `Bearer ${created.stdout.trim()}` } });
+  expect(await (await whoami()).json()).toEqual({ account: 'ana', keyName: 'laptop' });
+  expect((await start(['key', 'list']).ended).stdout).toMatch(/^ana +laptop .* live$/m);
+  expect((await start(['key', 'list']).ended).stdout).not.toContain(created.stdout.trim());
+  expect((await start(['key', 'create', 'laptop', '--account', 'ana']).ended)).toMatchObject({
+    code: 1,
+    stderr: 'nexus: account ana has a key named laptop already; revoke it first\n',
+  });
+  expect((await start(['key', 'revoke', 'laptop', '--account', 'ana']).ended).code).toBe(0);
+  for (let waitedMs = 0; (await whoami()).status !== 401; waitedMs += 100) {
+    if (waitedMs > 10_000) throw new Error('a revoked key still works');
+    await sleep(100);
+  }
+}, 60_000);
+
 test('a port that is taken, a second start and a home that cannot be written each give one sentence', async () => {
   const server = createServer();
   const taken = await freePort();

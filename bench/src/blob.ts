@@ -12,12 +12,19 @@ import { sha256OfFile } from '@nexus/kit/hash';
 import { memoryOf, peakRssBytes } from './measuring/processes.ts';
 import { note, printTable, printTargets, times, title } from './measuring/report.ts';
 import { runCommand, withFolder } from './platform/platform.ts';
-import { startControlPlane, startDatabaseServer, type ControlPlane } from './platform/control-plane.ts';
+import {
+  startControlPlane,
+  startDatabaseServer,
+  type ControlPlane,
+} from './platform/control-plane.ts';
 
 const GIGABYTE = 1e9;
 /** As much more as the control plane may hold at once for a file of any size. */
 const MAX_GROWTH = 150e6;
-const sizeBytes = (process.argv.includes('--full') ? 5 : Number(/--gb=([\d.]+)/.exec(process.argv.join(' '))?.[1] ?? 2)) * GIGABYTE;
+const sizeBytes =
+  (process.argv.includes('--full')
+    ? 5
+    : Number(/--gb=([\d.]+)/.exec(process.argv.join(' '))?.[1] ?? 2)) * GIGABYTE;
 
 await withFolder(async (folder) => {
   const cluster = await startDatabaseServer(folder, { isProfiling: false });
@@ -40,7 +47,9 @@ async function compare(plane: ControlPlane, folder: string): Promise<void> {
   const { pid } = plane.orchestrator;
   const before = memoryOf(pid).rssBytes;
   // What both sides do: read, write elsewhere, hash what was written.
-  const local = await timed(() => runCommand(['sh', '-c', `cp ${source} ${copy} && sha256sum ${copy}`], folder));
+  const local = await timed(() =>
+    runCommand(['sh', '-c', `cp ${source} ${copy} && sha256sum ${copy}`], folder),
+  );
   await rm(copy);
   const name = await sha256OfFile(source);
   const up = await timed(() => upload({ url: plane.url, token, name, path: source }));
@@ -55,10 +64,17 @@ async function compare(plane: ControlPlane, folder: string): Promise<void> {
       ['cp + sha256sum', rate(local), ''],
     ],
   );
-  note(`orchestrator: ${Math.round(before / 1e6)} MB resident before, ${Math.round(peak / 1e6)} MB at most`);
+  note(
+    `orchestrator: ${Math.round(before / 1e6)} MB resident before, ${Math.round(peak / 1e6)} MB at most`,
+  );
   console.log('');
   printTargets([
-    { what: 'growth of the orchestrator', measured: `${Math.round((peak - before) / 1e6)} MB`, target: '< 150 MB', isMet: peak - before < MAX_GROWTH },
+    {
+      what: 'growth of the orchestrator',
+      measured: `${Math.round((peak - before) / 1e6)} MB`,
+      target: '< 150 MB',
+      isMet: peak - before < MAX_GROWTH,
+    },
   ]);
 }
 
@@ -80,8 +96,15 @@ interface Wanted {
 }
 
 async function upload({ url, token, name, path }: Wanted & { path: string }): Promise<void> {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream', 'content-length': sizeBytes };
-  const sent = request(`${url}/api/v1/blobs/${name}?offset=0&size=${sizeBytes}`, { method: 'PUT', headers });
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/octet-stream',
+    'content-length': sizeBytes,
+  };
+  const sent = request(`${url}/api/v1/blobs/${name}?offset=0&size=${sizeBytes}`, {
+    method: 'PUT',
+    headers,
+  });
   const status = new Promise<number>((resolve, reject) => {
     sent.on('response', (response) => {
       response.resume();

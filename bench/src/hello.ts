@@ -8,7 +8,14 @@ import { ms, printTable, printTargets, times, title } from './measuring/report.t
 import { median, percentile } from './measuring/statistics.ts';
 import { bubblewrapCommand, findPython, hasBubblewrap } from './peers/bubblewrap.ts';
 import { dockerCommand, hasDocker } from './peers/docker.ts';
-import { ROOT, runCommand, runRgrid, startPlatform, withFolder, type Platform } from './platform/platform.ts';
+import {
+  ROOT,
+  runCommand,
+  runRgrid,
+  startPlatform,
+  withFolder,
+  type Platform,
+} from './platform/platform.ts';
 
 const ROUNDS = 40;
 const WARM_UP = 3;
@@ -34,7 +41,12 @@ await withFolder(async (folder) => {
 process.exit();
 
 async function compare(platform: Platform, project: string): Promise<void> {
-  const steps = { beforeSubmit: [] as number[], toStart: [] as number[], running: [] as number[], afterEnd: [] as number[] };
+  const steps = {
+    beforeSubmit: [] as number[],
+    toStart: [] as number[],
+    running: [] as number[],
+    afterEnd: [] as number[],
+  };
   const ours: Contestant = {
     name: 'rgrid run hello.py',
     wallMs: [],
@@ -42,7 +54,9 @@ async function compare(platform: Platform, project: string): Promise<void> {
       const startedAt = Date.now();
       const { wallMs } = await runRgrid(platform, project, ['run', '--force', 'hello.py']);
       const endedAt = startedAt + wallMs;
-      const { executions } = await platform.api.get<{ executions: Execution[] }>('/executions?limit=1');
+      const { executions } = await platform.api.get<{ executions: Execution[] }>(
+        '/executions?limit=1',
+      );
       const at = timesOf(executions[0]);
       steps.beforeSubmit.push(at.created - startedAt);
       steps.toStart.push(at.started - at.created);
@@ -73,7 +87,10 @@ async function compare(platform: Platform, project: string): Promise<void> {
     ['command line hears of it, prints, exits', steps.afterEnd],
   ];
   title('Where its time goes, by the clocks of the server and of this benchmark');
-  printTable(['step', 'median', 'p95'], rows.map(([name, values]) => [name, ms(median(values)), ms(percentile(values, 95))]));
+  printTable(
+    ['step', 'median', 'p95'],
+    rows.map(([name, values]) => [name, ms(median(values)), ms(percentile(values, 95))]),
+  );
   const wall = median(ours.wallMs);
   const start = median(steps.toStart);
   printTargets([
@@ -82,10 +99,18 @@ async function compare(platform: Platform, project: string): Promise<void> {
   ]);
 }
 
-function timesOf(execution: Execution | undefined): { created: number; started: number; finished: number } {
+function timesOf(execution: Execution | undefined): {
+  created: number;
+  started: number;
+  finished: number;
+} {
   if (!execution?.startedAt || !execution.finishedAt) throw new Error('the execution did not run');
   const at = (text: string) => new Date(text).getTime();
-  return { created: at(execution.createdAt), started: at(execution.startedAt), finished: at(execution.finishedAt) };
+  return {
+    created: at(execution.createdAt),
+    started: at(execution.startedAt),
+    finished: at(execution.finishedAt),
+  };
 }
 
 function listPeers(project: string): Contestant[] {
@@ -97,8 +122,12 @@ function listPeers(project: string): Contestant[] {
   });
   return [
     peer('python3 hello.py', [python, 'hello.py']),
-    ...(hasBubblewrap() ? [peer('python3 hello.py in bubblewrap', bubblewrapCommand(project, [python, 'hello.py']))] : []),
-    ...(hasDocker() ? [peer('docker run … python3 hello.py', dockerCommand(project, ['python3', 'hello.py']))] : []),
+    ...(hasBubblewrap()
+      ? [peer('python3 hello.py in bubblewrap', bubblewrapCommand(project, [python, 'hello.py']))]
+      : []),
+    ...(hasDocker()
+      ? [peer('docker run … python3 hello.py', dockerCommand(project, ['python3', 'hello.py']))]
+      : []),
     peer('rgrid --version', [join(ROOT, 'bin/rgrid'), '--version']),
   ];
 }

@@ -33,14 +33,39 @@ function printMemory(platform: Platform): void {
     const part = partOf(platform, postgres, pid);
     const { pssBytes, rssBytes } = memoryOf(pid);
     const total = totals.get(part) ?? { count: 0, pss: 0, rss: 0 };
-    totals.set(part, { count: total.count + 1, pss: total.pss + pssBytes, rss: total.rss + rssBytes });
+    totals.set(part, {
+      count: total.count + 1,
+      pss: total.pss + pssBytes,
+      rss: total.rss + rssBytes,
+    });
   }
-  const all = [...totals.values()].reduce((sum, one) => ({ count: sum.count + one.count, pss: sum.pss + one.pss, rss: sum.rss + one.rss }));
-  const row = (name: string, { count, pss, rss }: typeof all) => [name, String(count), megabytes(pss), megabytes(rss)];
-  printTable(['part', 'processes', 'PSS', 'RSS'], [...[...totals].map(([name, total]) => row(name, total)), row('in all', all)]);
-  note('PSS counts a page that n processes share as 1/n in each, so it can be summed; the sum of RSS counts it n times.');
+  const all = [...totals.values()].reduce((sum, one) => ({
+    count: sum.count + one.count,
+    pss: sum.pss + one.pss,
+    rss: sum.rss + one.rss,
+  }));
+  const row = (name: string, { count, pss, rss }: typeof all) => [
+    name,
+    String(count),
+    megabytes(pss),
+    megabytes(rss),
+  ];
+  printTable(
+    ['part', 'processes', 'PSS', 'RSS'],
+    [...[...totals].map(([name, total]) => row(name, total)), row('in all', all)],
+  );
+  note(
+    'PSS counts a page that n processes share as 1/n in each, so it can be summed; the sum of RSS counts it n times.',
+  );
   console.log('');
-  printTargets([{ what: 'resident in all (PSS)', measured: megabytes(all.pss), target: '< 400 MB', isMet: all.pss < 400 * MEGABYTE }]);
+  printTargets([
+    {
+      what: 'resident in all (PSS)',
+      measured: megabytes(all.pss),
+      target: '< 400 MB',
+      isMet: all.pss < 400 * MEGABYTE,
+    },
+  ]);
 }
 
 function partOf(platform: Platform, postgres: ReadonlySet<number>, pid: number): string {
@@ -72,7 +97,14 @@ async function printStarts(): Promise<void> {
   }
   const medians = walls.map(median);
   const node = medians[2] ?? 0;
-  printTable(['command', 'median', 'to node'], commands.map(([name], index) => [name, ms(medians[index] ?? 0), times((medians[index] ?? 0) / node)]));
+  printTable(
+    ['command', 'median', 'to node'],
+    commands.map(([name], index) => [
+      name,
+      ms(medians[index] ?? 0),
+      times((medians[index] ?? 0) / node),
+    ]),
+  );
   printTargets(
     commands.slice(0, 2).map(([name], index) => {
       const measured = medians[index] ?? 0;

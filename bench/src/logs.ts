@@ -30,22 +30,43 @@ await withFolder(async (folder) => {
       latencies([join(ROOT, 'bin/rgrid'), 'run', '--force', 'clock.py'], project, env),
       latencies([findPython(), 'clock.py'], project, {}),
     ]);
-    const row = (name: string, values: readonly number[]) => [name, ms(median(values)), ms(percentile(values, 95)), ms(percentile(values, 100))];
-    printTable(['way', 'p50', 'p95', 'most'], [row('rgrid run clock.py', ours), row('python3 clock.py, a pipe', pipe)]);
+    const row = (name: string, values: readonly number[]) => [
+      name,
+      ms(median(values)),
+      ms(percentile(values, 95)),
+      ms(percentile(values, 100)),
+    ];
+    printTable(
+      ['way', 'p50', 'p95', 'most'],
+      [row('rgrid run clock.py', ours), row('python3 clock.py, a pipe', pipe)],
+    );
     const slow = percentile(ours, 95);
-    printTargets([{ what: 'live output, p95', measured: ms(slow), target: '< 1 s', isMet: slow < 1000 }]);
+    printTargets([
+      { what: 'live output, p95', measured: ms(slow), target: '< 1 s', isMet: slow < 1000 },
+    ]);
   } finally {
     await platform.stop();
   }
 });
 process.exit();
 
-async function latencies(command: readonly string[], cwd: string, env: Record<string, string>): Promise<number[]> {
+async function latencies(
+  command: readonly string[],
+  cwd: string,
+  env: Record<string, string>,
+): Promise<number[]> {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, ...env } });
+  const child = spawn(program, args, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, ...env },
+  });
   const values: number[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => values.push(Date.now() - Number(line) * 1000));
+  createInterface({ input: child.stdout }).on('line', (line) =>
+    values.push(Date.now() - Number(line) * 1000),
+  );
   await once(child, 'close');
-  if (values.length !== LINES) throw new Error(`${program} showed ${values.length} of ${LINES} lines`);
+  if (values.length !== LINES)
+    throw new Error(`${program} showed ${values.length} of ${LINES} lines`);
   return values.map((value) => Math.max(0, value));
 }

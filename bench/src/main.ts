@@ -19,12 +19,15 @@ const unknown = names.filter((name) => name !== 'all' && !Object.hasOwn(BENCHMAR
 if (names.length === 0 || unknown.length > 0) {
   for (const name of unknown) console.error(`there is no benchmark ${name}`);
   console.log('npm run bench -- NAME…, or all\n');
-  for (const [name, text] of Object.entries(BENCHMARKS)) console.log(`  ${name.padEnd(12)} ${text}`);
+  for (const [name, text] of Object.entries(BENCHMARKS))
+    console.log(`  ${name.padEnd(12)} ${text}`);
   process.exit(unknown.length > 0 ? 1 : 0);
 }
 for (const name of names.includes('all') ? Object.keys(BENCHMARKS) : names) {
   const path = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path, ...flags], { stdio: 'inherit' });
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path, ...flags], {
+    stdio: 'inherit',
+  });
   await once(child, 'exit');
   if (child.exitCode !== 0) process.exitCode = 1;
 }

@@ -10,7 +10,15 @@ import { ms, note, printTable, printTargets, times, title } from './measuring/re
 import { median } from './measuring/statistics.ts';
 import { bubblewrapCommand, findPython, hasBubblewrap } from './peers/bubblewrap.ts';
 import { dockerCommand, hasDocker } from './peers/docker.ts';
-import { ROOT, runCommand, runRgrid, startPlatform, startProfiledPlatform, withFolder, type Platform } from './platform/platform.ts';
+import {
+  ROOT,
+  runCommand,
+  runRgrid,
+  startPlatform,
+  startProfiledPlatform,
+  withFolder,
+  type Platform,
+} from './platform/platform.ts';
 
 const COUNT = 500;
 const ROUNDS = 3;
@@ -36,7 +44,9 @@ await withFolder(async (folder) => {
   await mkdir(project);
   await writeFile(join(project, 'one.py'), SCRIPT);
   const profiles = await makeProfileFolder(folder, ['orchestrator', 'worker']);
-  const platform = await (isProfiling ? startProfiledPlatform(folder, profiles) : startPlatform(folder));
+  const platform = await (isProfiling
+    ? startProfiledPlatform(folder, profiles)
+    : startPlatform(folder));
   try {
     await compare(platform, project);
     if (platform.database) await printStatements(platform.database);
@@ -52,7 +62,9 @@ async function compare(platform: Platform, project: string): Promise<void> {
   const contestants = listContestants(platform, project);
   await runBatch(platform, project, 20);
   const parts = new PartMeter(platform, COUNT);
-  const results = new Map<string, Measured>(contestants.map(({ name }) => [name, { wallMs: [], cpuMs: [] }]));
+  const results = new Map<string, Measured>(
+    contestants.map(({ name }) => [name, { wallMs: [], cpuMs: [] }]),
+  );
   for (let round = 0; round < (isProfiling ? 1 : ROUNDS); round += 1) {
     for (const contestant of contestants) {
       const isOurs = contestant.name === 'rgrid';
@@ -63,7 +75,9 @@ async function compare(platform: Platform, project: string): Promise<void> {
       const scale = COUNT / contestant.count;
       results.get(contestant.name)?.wallMs.push((performance.now() - startedAt) * scale);
       if (isOurs) parts.stop();
-      results.get(contestant.name)?.cpuMs.push((endedChildrenCpuMs(process.pid) - childrenBefore) * scale);
+      results
+        .get(contestant.name)
+        ?.cpuMs.push((endedChildrenCpuMs(process.pid) - childrenBefore) * scale);
     }
   }
   printResults(contestants, results);
@@ -71,15 +85,24 @@ async function compare(platform: Platform, project: string): Promise<void> {
 }
 
 async function runBatch(platform: Platform, project: string, count: number): Promise<void> {
-  const ended = await runRgrid(platform, project, ['run', 'one.py', '--force', '--batch', `{1..${count}}`]);
+  const ended = await runRgrid(platform, project, [
+    'run',
+    'one.py',
+    '--force',
+    '--batch',
+    `{1..${count}}`,
+  ]);
   const lines = countLines(ended.stdout);
-  if (ended.exitCode !== 0 || lines !== count) throw new Error(`rgrid ended with ${ended.exitCode} and ${lines} lines`);
+  if (ended.exitCode !== 0 || lines !== count)
+    throw new Error(`rgrid ended with ${ended.exitCode} and ${lines} lines`);
   await rm(join(project, 'outputs'), { recursive: true, force: true });
 }
 
 function listContestants(platform: Platform, project: string): Contestant[] {
   const command = [findPython(), 'one.py'];
-  const contestants: Contestant[] = [{ name: 'rgrid', count: COUNT, run: () => runBatch(platform, project, COUNT) }];
+  const contestants: Contestant[] = [
+    { name: 'rgrid', count: COUNT, run: () => runBatch(platform, project, COUNT) },
+  ];
   const add = (name: string, count: number, shell: string) =>
     contestants.push({ name, count, run: () => runShell(shell, project, count) });
   if (hasBubblewrap()) {
@@ -104,26 +127,54 @@ function countLines(text: string): number {
 async function runShell(shell: string, cwd: string, count: number): Promise<void> {
   const ended = await runCommand(['sh', '-c', shell], cwd);
   const lines = countLines(ended.stdout);
-  if (ended.exitCode !== 0 || lines !== count) throw new Error(`${shell.slice(0, 60)}: ${ended.exitCode}, ${lines} lines`);
+  if (ended.exitCode !== 0 || lines !== count)
+    throw new Error(`${shell.slice(0, 60)}: ${ended.exitCode}, ${lines} lines`);
 }
 
-function printResults(contestants: readonly Contestant[], results: ReadonlyMap<string, Measured>): void {
+function printResults(
+  contestants: readonly Contestant[],
+  results: ReadonlyMap<string, Measured>,
+): void {
   const wallOf = (name: string) => median(results.get(name)?.wallMs ?? []);
   const ours = wallOf('rgrid');
   printTable(
     ['way', 'wall', 'each', 'rgrid takes'],
     contestants.map(({ name, count }) => [
       count === COUNT ? name : `${name} (${count} runs, scaled)`,
-      ...[ms(wallOf(name)), ms(wallOf(name) / COUNT), name === 'rgrid' ? '' : times(ours / wallOf(name))],
+      ...[
+        ms(wallOf(name)),
+        ms(wallOf(name) / COUNT),
+        name === 'rgrid' ? '' : times(ours / wallOf(name)),
+      ],
     ]),
   );
   const xargs = wallOf('xargs -P2 bwrap');
   const docker = wallOf('docker run, a loop');
   printTargets([
-    ...(xargs ? [{ what: 'rgrid / xargs', measured: times(ours / xargs), target: '<= 1.2x', isMet: ours <= 1.2 * xargs }] : []),
-    ...(docker ? [{ what: 'docker loop / rgrid', measured: times(docker / ours), target: '>= 8x', isMet: docker >= 8 * ours }] : []),
+    ...(xargs
+      ? [
+          {
+            what: 'rgrid / xargs',
+            measured: times(ours / xargs),
+            target: '<= 1.2x',
+            isMet: ours <= 1.2 * xargs,
+          },
+        ]
+      : []),
+    ...(docker
+      ? [
+          {
+            what: 'docker loop / rgrid',
+            measured: times(docker / ours),
+            target: '>= 8x',
+            isMet: docker >= 8 * ours,
+          },
+        ]
+      : []),
   ]);
   if (xargs) {
-    note(`xargs used ${(median(results.get('xargs -P2 bwrap')?.cpuMs ?? []) / COUNT).toFixed(1)} ms of CPU for each, Python and bubblewrap together.`);
+    note(
+      `xargs used ${(median(results.get('xargs -P2 bwrap')?.cpuMs ?? []) / COUNT).toFixed(1)} ms of CPU for each, Python and bubblewrap together.`,
+    );
   }
 }

@@ -41,14 +41,28 @@ await withFolder(async (folder) => {
       [
         ['rgrid, POST /batches', ms(median(ours)), ''],
         ['rgrid, the first call', ms(first), ''],
-        ['bare insert of as many rows, one index', ms(median(bare)), times(median(ours) / median(bare))],
+        [
+          'bare insert of as many rows, one index',
+          ms(median(bare)),
+          times(median(ours) / median(bare)),
+        ],
       ],
     );
     const { executions = 0, transactions = 0 } = rows[0] ?? {};
     const isWhole = executions === COUNT * (ROUNDS + 1) && transactions === ROUNDS + 1;
     printTargets([
-      { what: `submit ${COUNT}`, measured: ms(median(ours)), target: '< 1 s', isMet: median(ours) < 1000 },
-      { what: 'transactions for each call', measured: String(transactions / (ROUNDS + 1)), target: '1', isMet: isWhole },
+      {
+        what: `submit ${COUNT}`,
+        measured: ms(median(ours)),
+        target: '< 1 s',
+        isMet: median(ours) < 1000,
+      },
+      {
+        what: 'transactions for each call',
+        measured: String(transactions / (ROUNDS + 1)),
+        target: '1',
+        isMet: isWhole,
+      },
     ]);
   } finally {
     await plane.stop();

@@ -1,3 +1,5 @@
+import type { RetryPolicy } from '@nexus/kit/retry';
+
 import type { Environment } from './environment.ts';
 import type { Output } from './terminal/output.ts';
 
@@ -11,6 +13,8 @@ export interface Context {
   stdout: Output;
   /** Prose. */
   stderr: Output;
+  /** How requests are repeated; absent: as suits the platform. A test waits for less. */
+  retries?: RetryPolicy;
   /** Ends the process's wait for signals; a test sends them through here too. */
   signals: SignalSource;
 }

@@ -104,6 +104,8 @@ function assemble(parts: Assembly): App {
       onReply: (reply, reserved) => {
         book.settle(reserved);
         takeReply(loopDeps, reply);
+        // Nothing there now: from here on the poll waits for work too.
+        if (reserved && reply.leases.length === 0) loop.wake();
       },
       onFailedCall: (reserved) => book.settle(reserved),
       onUnauthorized: loopDeps.onUnauthorized,

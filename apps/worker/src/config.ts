@@ -1,6 +1,7 @@
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import { z } from 'zod';
 
+import { DEFAULT_LIMITS } from '@nexus/grid/contract';
 import { parseBytes } from '@nexus/kit/bytes';
 import { secretSchema } from '@nexus/kit/config';
 
@@ -22,8 +23,8 @@ export const configSchema = z.object({
   /** Executions at a time. */
   WORKER_SLOTS: z.coerce.number().int().min(1).max(1024).default(availableParallelism()),
   WORKER_CPUS: z.coerce.number().positive().default(availableParallelism()),
-  /** Handed out to executions; the rest is the machine's own. */
-  WORKER_MEMORY: bytesSchema.default(Math.round(totalmem() * 0.9)),
+  /** Handed out to executions; the rest is the machine's own. On a tiny machine still enough for one. */
+  WORKER_MEMORY: bytesSchema.default(Math.max(DEFAULT_LIMITS.memoryBytes, Math.round(totalmem() * 0.9))),
   /** The blob cache is kept under this. */
   WORKER_CACHE: bytesSchema.default(20e9),
   /** Use this sandbox driver or do not start. */

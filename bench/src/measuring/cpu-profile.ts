@@ -30,7 +30,10 @@ export async function listHotspots(folder: string, root: string): Promise<Hotspo
 }
 
 function frameName(frame: Profile['nodes'][number]['callFrame'], root: string): string {
-  const file = frame.url.replace(/^file:\/\//, '').replace(root, '').replace(/^.*node_modules\//, '');
+  const file = frame.url
+    .replace(/^file:\/\//, '')
+    .replace(root, '')
+    .replace(/^.*node_modules\//, '');
   const place = file === '' ? '' : ` ${file}:${frame.lineNumber + 1}`;
   return `${frame.functionName || '(anonymous)'}${place}`;
 }

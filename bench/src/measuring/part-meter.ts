@@ -30,7 +30,10 @@ export class PartMeter {
 
   print(cliMs: readonly number[]): void {
     title('CPU for each execution of rgrid');
-    const rows = [...this.#totals, ['command line', cliMs] as const].map(([part, values]) => [part, `${median(values).toFixed(2)} ms`]);
+    const rows = [...this.#totals, ['command line', cliMs] as const].map(([part, values]) => [
+      part,
+      `${median(values).toFixed(2)} ms`,
+    ]);
     printTable(['part', 'CPU'], rows);
   }
 

@@ -14,9 +14,16 @@ function readStat(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name in parentheses may hold spaces: fields are counted from its end.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+    const fields = text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
     const at = (index: number) => fields[index] ?? 0;
-    return { parent: at(1), ownMs: (at(11) + at(12)) * TICK_MS, endedChildrenMs: (at(13) + at(14)) * TICK_MS };
+    return {
+      parent: at(1),
+      ownMs: (at(11) + at(12)) * TICK_MS,
+      endedChildrenMs: (at(13) + at(14)) * TICK_MS,
+    };
   } catch {
     return undefined;
   }
@@ -63,7 +70,8 @@ export interface Memory {
 export function memoryOf(pid: number): Memory {
   try {
     const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-    const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024;
+    const field = (name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024;
     return { pssBytes: field('Pss'), rssBytes: field('Rss') };
   } catch {
     return { pssBytes: 0, rssBytes: 0 };
@@ -73,7 +81,10 @@ export function memoryOf(pid: number): Memory {
 /** The most memory the process has held at once so far. */
 export function peakRssBytes(pid: number): number {
   try {
-    return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+    return (
+      Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) *
+      1024
+    );
   } catch {
     return 0;
   }

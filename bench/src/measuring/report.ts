@@ -1,7 +1,9 @@
 /** Rows of text as columns: the first aligned left, the others right. */
 export function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
   const all = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const widths = header.map((_, column) =>
+    Math.max(...all.map((row) => (row[column] ?? '').length)),
+  );
   for (const [index, row] of all.entries()) {
     const cells = widths.map((width, column) => {
       const text = row[column] ?? '';
@@ -38,7 +40,9 @@ export function note(text: string): void {
 }
 
 export function ms(value: number): string {
-  return value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+  return value >= 10_000
+    ? `${(value / 1000).toFixed(1)} s`
+    : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 }
 
 export function perSecond(value: number): string {

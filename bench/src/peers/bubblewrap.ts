@@ -4,7 +4,9 @@ import { spawnSync } from 'node:child_process';
 
 /** The interpreter itself: a version manager's shim would cost 90 ms a start. */
 export function findPython(): string {
-  const found = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
+  const found = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], {
+    encoding: 'utf8',
+  });
   const path = found.stdout.trim();
   if (path === '') throw new Error('there is no python3 here');
   return path;
@@ -24,7 +26,14 @@ const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
 export function bubblewrapCommand(folder: string, command: readonly string[]): string[] {
   const interpreter = resolve(dirname(command[0] ?? ''), '..');
   return [
-    ...['bwrap', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--unshare-net'],
+    ...[
+      'bwrap',
+      '--unshare-pid',
+      '--unshare-ipc',
+      '--unshare-uts',
+      '--unshare-cgroup-try',
+      '--unshare-net',
+    ],
     ...['--die-with-parent', '--new-session', '--as-pid-1', '--hostname', 'rgrid'],
     ...['--ro-bind', '/usr', '/usr', '--ro-bind', '/etc', '/etc', ...MERGED.flatMap(systemFolder)],
     ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/dev/shm', '--tmpfs', '/tmp'],
@@ -36,5 +45,7 @@ export function bubblewrapCommand(folder: string, command: readonly string[]): s
 function systemFolder(name: string): string[] {
   const path = `/${name}`;
   if (!existsSync(path)) return [];
-  return lstatSync(path).isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path];
+  return lstatSync(path).isSymbolicLink()
+    ? ['--symlink', readlinkSync(path), path]
+    : ['--ro-bind', path, path];
 }

@@ -41,7 +41,10 @@ async function addJobs(database: Database, count: number): Promise<void> {
   await database.query('vacuum analyze graphile_worker._private_jobs');
 }
 
-async function complete(peer: { database: Database; url: string; folder: string }, mode: Mode): Promise<number> {
+async function complete(
+  peer: { database: Database; url: string; folder: string },
+  mode: Mode,
+): Promise<number> {
   const runner = startService({
     command: process.execPath,
     args: [RUNNER, mode],
@@ -68,6 +71,8 @@ async function countConnections(database: Database): Promise<number> {
 }
 
 async function countJobs(database: Database): Promise<number> {
-  const rows = await database.query<{ count: number }>('select count(*) from (select 1 from graphile_worker._private_jobs limit 1) j');
+  const rows = await database.query<{ count: number }>(
+    'select count(*) from (select 1 from graphile_worker._private_jobs limit 1) j',
+  );
   return rows[0]?.count ?? 0;
 }

@@ -34,25 +34,38 @@ const MAIN = fileURLToPath(import.meta.resolve('@nexus/orchestrator/main'));
 const HOUR_MS = 3_600_000;
 
 /** The embedded server as the platform starts it; `isProfiling` adds the count of time per statement. */
-export async function startDatabaseServer(folder: string, options: { isProfiling: boolean }): Promise<Cluster> {
-  const settings = options.isProfiling ? { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.track_planning': 'on' } : {};
+export async function startDatabaseServer(
+  folder: string,
+  options: { isProfiling: boolean },
+): Promise<Cluster> {
+  const settings: Record<string, string> = options.isProfiling
+    ? { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.track_planning': 'on' }
+    : {};
   return startCluster({ folder: join(folder, 'postgres'), settings });
 }
 
 export async function createDatabase(cluster: Cluster, name: string): Promise<Database> {
   const admin = openDatabase({ url: cluster.url('postgres'), maxConnections: 1 });
-  await admin.query(`create database "${name}"`).finally(() => admin.close());
+  try {
+    await admin.query(`create database "${name}"`);
+  } finally {
+    await admin.close();
+  }
   return openDatabase({ url: cluster.url(name), maxConnections: 4 });
 }
 
-export async function startControlPlane(cluster: Cluster, options: ControlPlaneOptions): Promise<ControlPlane> {
+export async function startControlPlane(
+  cluster: Cluster,
+  options: ControlPlaneOptions,
+): Promise<ControlPlane> {
   const { folder, name, profileFolder } = options;
   const database = await createDatabase(cluster, name);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const home = join(folder, name);
   await mkdir(home, { recursive: true });
-  const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+  const profiling =
+    profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const orchestrator = startService({
     command: process.execPath,
     args: ['--disable-warning=ExperimentalWarning', ...profiling, MAIN],
@@ -66,11 +79,15 @@ export async function startControlPlane(cluster: Cluster, options: ControlPlaneO
     },
   });
   await waitUntil(async () => (await fetch(`${url}/ready`)).ok, 'the control plane');
-  const joinToken = await createJoinToken(database, { expiresAt: new Date(Date.now() + HOUR_MS), isReusable: true });
+  const joinToken = await createJoinToken(database, {
+    expiresAt: new Date(Date.now() + HOUR_MS),
+    isReusable: true,
+  });
   return {
     ...{ url, database, orchestrator, joinToken },
     createKey: (user) => createKey(database, { account: user, name: user }),
-    openUser: async (user) => openApi(`${url}/api/v1`, await createKey(database, { account: user, name: user })),
+    openUser: async (user) =>
+      openApi(`${url}/api/v1`, await createKey(database, { account: user, name: user })),
     stop: async () => {
       await orchestrator.stop();
       await database.close();

@@ -7,9 +7,10 @@ export async function insertFinished(database: Database, count: number): Promise
   const perBatch = Math.ceil(count / BATCHES);
   await database.transaction(async (tx) => {
     await tx.query('set local session_replication_role = replica');
+    await tx.query(`insert into accounts (id, name) values ('filler', 'filler')`);
     await tx.query(
-      `insert into accounts (id, name) values ('filler', 'filler')`);
-    await tx.query(`insert into api_keys (id, account_id, name, secret_hash) values ('filler', 'filler', 'filler', '')`);
+      `insert into api_keys (id, account_id, name, secret_hash) values ('filler', 'filler', 'filler', '')`,
+    );
     await tx.query(
       `insert into batches (id, account_id, key_id, spec, project_sha256, masked, metadata, retries, priority, parallel,
          cpus, memory_bytes, requires, succeeded, created_at, finished_at)

@@ -14,7 +14,12 @@ export interface Api {
  */
 export function openApi(base: string, token: string): Api {
   const agent = new Agent({ keepAlive: true });
-  const send = async (call: { method: string; path: string; bytes?: Buffer; type?: string }): Promise<string> => {
+  const send = async (call: {
+    method: string;
+    path: string;
+    bytes?: Buffer;
+    type?: string;
+  }): Promise<string> => {
     const { method, path, bytes, type = 'application/json' } = call;
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const headers = {
@@ -30,8 +35,11 @@ export function openApi(base: string, token: string): Api {
   return {
     get: async <T>(path: string) => JSON.parse(await send({ method: 'GET', path })) as T,
     post: async <T>(path: string, body: unknown) =>
-      JSON.parse(await send({ method: 'POST', path, bytes: Buffer.from(JSON.stringify(body)) })) as T,
-    put: async (path, bytes) => void (await send({ method: 'PUT', path, bytes, type: 'application/octet-stream' })),
+      JSON.parse(
+        await send({ method: 'POST', path, bytes: Buffer.from(JSON.stringify(body)) }),
+      ) as T,
+    put: async (path, bytes) =>
+      void (await send({ method: 'PUT', path, bytes, type: 'application/octet-stream' })),
     close: () => agent.destroy(),
   };
 }

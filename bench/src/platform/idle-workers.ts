@@ -1,4 +1,10 @@
-import type { ExchangeReply, ExchangeRequest, Lease, RegisterReply, ReportItem } from '@nexus/grid/contract';
+import type {
+  ExchangeReply,
+  ExchangeRequest,
+  Lease,
+  RegisterReply,
+  ReportItem,
+} from '@nexus/grid/contract';
 
 import type { ControlPlane } from './control-plane.ts';
 import { openApi, type Api } from './http.ts';
@@ -16,15 +22,27 @@ export interface Drive {
   total: number;
 }
 
-export async function registerWorkers(plane: ControlPlane, { connections, slots }: Drive): Promise<IdleWorker[]> {
+export async function registerWorkers(
+  plane: ControlPlane,
+  { connections, slots }: Drive,
+): Promise<IdleWorker[]> {
   const guest = openApi(`${plane.url}/api/v1`, '');
   const workers: IdleWorker[] = [];
   for (let count = 1; count <= connections; count += 1) {
     const reply = await guest.post<RegisterReply>('/worker/register', {
-      ...{ joinToken: plane.joinToken, name: `idle-${count}`, slots, cpus: slots, memoryBytes: slots * 2 ** 30 },
+      ...{
+        joinToken: plane.joinToken,
+        name: `idle-${count}`,
+        slots,
+        cpus: slots,
+        memoryBytes: slots * 2 ** 30,
+      },
       ...{ drivers: ['process'], runtimes: ['python'] },
     });
-    workers.push({ api: openApi(`${plane.url}/api/v1`, reply.workerToken), knownBatches: new Set() });
+    workers.push({
+      api: openApi(`${plane.url}/api/v1`, reply.workerToken),
+      knownBatches: new Set(),
+    });
   }
   guest.close();
   return workers;
@@ -38,7 +56,11 @@ export async function completeAll(workers: readonly IdleWorker[], drive: Drive):
   return performance.now() - startedAt;
 }
 
-async function work(worker: IdleWorker, slots: number, progress: { done: number; total: number }): Promise<void> {
+async function work(
+  worker: IdleWorker,
+  slots: number,
+  progress: { done: number; total: number },
+): Promise<void> {
   let held: Lease[] = [];
   while (progress.done < progress.total) {
     const request: ExchangeRequest = {
@@ -48,7 +70,8 @@ async function work(worker: IdleWorker, slots: number, progress: { done: number;
       waitMs: held.length > 0 ? 0 : 200,
     };
     const reply = await worker.api.post<ExchangeReply>('/worker/exchange', request);
-    if (reply.results.some((result) => result !== 'accepted')) throw new Error('a result was refused');
+    if (reply.results.some((result) => result !== 'accepted'))
+      throw new Error('a result was refused');
     progress.done += held.length;
     held = reply.leases;
     for (const batch of reply.batches) worker.knownBatches.add(batch.id);
@@ -57,7 +80,15 @@ async function work(worker: IdleWorker, slots: number, progress: { done: number;
 
 function finished({ executionId, epoch }: Lease): ReportItem {
   return {
-    ...{ kind: 'finished', executionId, epoch, outcome: 'succeeded', exitCode: 0, reason: null, sandbox: 'process' },
+    ...{
+      kind: 'finished',
+      executionId,
+      epoch,
+      outcome: 'succeeded',
+      exitCode: 0,
+      reason: null,
+      sandbox: 'process',
+    },
     ...{ outputs: null, logs: { stdoutBytes: 0, stderrBytes: 0, droppedBytes: 0 } },
     usage: { wallMs: 1, cpuMs: 1, maxMemoryBytes: 1_000_000 },
   };

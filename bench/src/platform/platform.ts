@@ -33,8 +33,10 @@ export interface Platform {
 export async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'nexus-bench-'));
   // Interrupted: services and the database's guard see this process end and follow.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
-  const sweep = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => process.exit(130));
+  const sweep = () =>
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   process.once('exit', sweep);
   try {
     return await work(folder);
@@ -45,7 +47,10 @@ export async function withFolder<T>(work: (folder: string) => Promise<T>): Promi
 }
 
 /** As a person starts it: `bin/nexus up`, or any other command that does the same. */
-export async function startPlatform(folder: string, command: readonly string[] = ['bin/nexus', 'up']): Promise<Platform> {
+export async function startPlatform(
+  folder: string,
+  command: readonly string[] = ['bin/nexus', 'up'],
+): Promise<Platform> {
   const home = join(folder, 'home');
   await mkdir(home, { recursive: true });
   const port = await freePort();
@@ -62,9 +67,14 @@ export async function startPlatform(folder: string, command: readonly string[] =
     await service.stop();
     throw new Error(await readFile(join(folder, 'platform.log'), 'utf8'), { cause: error });
   };
-  await waitUntil(async () => (await readFile(localFile)).length > 0, 'the platform').catch(explain);
+  await waitUntil(async () => (await readFile(localFile)).length > 0, 'the platform').catch(
+    explain,
+  );
   // Written by `nexus up` with these two fields.
-  const { apiUrl, apiKey } = JSON.parse(await readFile(localFile, 'utf8')) as { apiUrl: string; apiKey: string };
+  const { apiUrl, apiKey } = JSON.parse(await readFile(localFile, 'utf8')) as {
+    apiUrl: string;
+    apiKey: string;
+  };
   const api = openApi(`${apiUrl}/api/v1`, apiKey);
   await waitForWorker(api);
   return {
@@ -80,14 +90,25 @@ export async function startPlatform(folder: string, command: readonly string[] =
 }
 
 /** Control plane and worker as processes of their own, so that both can be profiled. */
-export async function startProfiledPlatform(folder: string, profileFolder: string): Promise<Platform> {
+export async function startProfiledPlatform(
+  folder: string,
+  profileFolder: string,
+): Promise<Platform> {
   const cluster = await startDatabaseServer(folder, { isProfiling: true });
-  const plane = await startControlPlane(cluster, { folder, name: 'profiled', profileFolder: join(profileFolder, 'orchestrator') });
+  const plane = await startControlPlane(cluster, {
+    folder,
+    name: 'profiled',
+    profileFolder: join(profileFolder, 'orchestrator'),
+  });
   await plane.database.query('create extension pg_stat_statements');
   const worker = startService({
     command: process.execPath,
     args: [
-      ...['--disable-warning=ExperimentalWarning', '--cpu-prof', `--cpu-prof-dir=${join(profileFolder, 'worker')}`],
+      ...[
+        '--disable-warning=ExperimentalWarning',
+        '--cpu-prof',
+        `--cpu-prof-dir=${join(profileFolder, 'worker')}`,
+      ],
       fileURLToPath(import.meta.resolve('@nexus/worker/main')),
     ],
     logPath: join(folder, 'worker.log'),
@@ -121,14 +142,29 @@ export interface Ended {
 }
 
 /** Runs `rgrid` as a user of this platform would, in `cwd`. Its own messages are thrown away. */
-export async function runRgrid(platform: Pick<Platform, 'url' | 'apiKey'>, cwd: string, args: readonly string[]): Promise<Ended> {
-  return runCommand([join(ROOT, 'bin/rgrid'), ...args], cwd, { RGRID_API_URL: platform.url, RGRID_API_KEY: platform.apiKey });
+export async function runRgrid(
+  platform: Pick<Platform, 'url' | 'apiKey'>,
+  cwd: string,
+  args: readonly string[],
+): Promise<Ended> {
+  return runCommand([join(ROOT, 'bin/rgrid'), ...args], cwd, {
+    RGRID_API_URL: platform.url,
+    RGRID_API_KEY: platform.apiKey,
+  });
 }
 
-export async function runCommand(command: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<Ended> {
+export async function runCommand(
+  command: readonly string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): Promise<Ended> {
   const [program = '', ...args] = command;
   const startedAt = performance.now();
-  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, ...env } });
+  const child = spawn(program, args, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, ...env },
+  });
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   await once(child, 'close');
@@ -141,7 +177,10 @@ function inherited(): Record<string, string> {
 }
 
 async function waitForWorker(api: Api): Promise<void> {
-  await waitUntil(async () => (await api.get<{ workers: unknown[] }>('/workers')).workers.length > 0, 'the worker');
+  await waitUntil(
+    async () => (await api.get<{ workers: unknown[] }>('/workers')).workers.length > 0,
+    'the worker',
+  );
 }
 
 function findProcess(root: number, pattern: RegExp): number {

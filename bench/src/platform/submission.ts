@@ -1,5 +1,10 @@
 import { manifestSha256 } from '@nexus/grid';
-import { DEFAULT_LIMITS, type FileEntry, type Submission, type SubmitReply } from '@nexus/grid/contract';
+import {
+  DEFAULT_LIMITS,
+  type FileEntry,
+  type Submission,
+  type SubmitReply,
+} from '@nexus/grid/contract';
 import { canonicalJson, sha256 } from '@nexus/kit/hash';
 
 import type { Api } from './http.ts';
@@ -13,7 +18,13 @@ export interface Job {
 
 export function toSubmission({ script, text, args }: Job): Submission {
   const bytes = Buffer.from(text);
-  const entry: FileEntry = { type: 'file', path: script, mode: 0o644, sizeBytes: bytes.length, sha256: sha256(bytes) };
+  const entry: FileEntry = {
+    type: 'file',
+    path: script,
+    mode: 0o644,
+    sizeBytes: bytes.length,
+    sha256: sha256(bytes),
+  };
   const project = { entries: [entry] };
   const projectSha256 = manifestSha256(project);
   return {

@@ -28,7 +28,7 @@ export function openDatabase(options: { url: string; maxConnections?: number }):
   pool.on('error', () => undefined);
   return {
     query: async <T extends QueryResultRow>(sql: string, values: readonly unknown[] = []) =>
-      (await pool.query<T>(sql, [...values])).rows,
+      (await pool.query<T>(prepare(sql, values))).rows,
     transaction: (work) => runTransaction(pool, work),
     close: () => pool.end(),
   };
@@ -61,8 +61,24 @@ async function runOnce<T>(client: PoolClient, work: (tx: Queryable) => Promise<T
   await client.query('begin');
   const result = await work({
     query: async <R extends QueryResultRow>(sql: string, values: readonly unknown[] = []) =>
-      (await client.query<R>(sql, [...values])).rows,
+      (await client.query<R>(prepare(sql, values))).rows,
   });
   await client.query('commit');
   return result;
+}
+
+const statementNames = new Map<string, string>();
+/** More texts than the platform has statements: someone builds them from values, and naming them would only cost. */
+const MAX_NAMED = 500;
+
+/** Statements are planned once a connection, not once a call: planning the claim costs more than running it. */
+function prepare(text: string, values: readonly unknown[]): { text: string; values: unknown[]; name?: string } {
+  // Without values it may hold several statements, which cannot be prepared.
+  if (values.length === 0) return { text, values: [] };
+  let name = statementNames.get(text);
+  if (name === undefined && statementNames.size < MAX_NAMED) {
+    name = `s${statementNames.size}`;
+    statementNames.set(text, name);
+  }
+  return { text, values: [...values], ...(name === undefined ? {} : { name }) };
 }

@@ -74,8 +74,7 @@ function mountArguments(spec: SandboxSpec, view: SandboxView, system: RootView):
  * whoever adopts orphans, which in a container is nobody. An ordinary user has no privileges left
  * by then, as bwrap took them.
  */
-function initCommand(drop: readonly string[], spec: SandboxSpec, hasCgroup: boolean): string[] {
-  const limit = hasCgroup ? '' : setProcessLimit(spec.limits.processes);
+function initCommand(drop: readonly string[], spec: SandboxSpec, limit: string): string[] {
   const script = isRoot()
     ? `${[...drop, ...finalCommand('/bin/sh')].map(shellQuote).join(' ')} "$@"\nexit $?\n`
     : `${finalSubshell()}exit $?\n`;

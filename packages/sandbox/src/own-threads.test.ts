@@ -10,8 +10,9 @@ test.runIf(process.platform === 'linux').each([
   expect(countsByNamespace(kernel)).toBe(expected);
 });
 
-test('counts at least the threads of this process', async () => {
+test('counts the threads of whom scripts run as', async () => {
   const count = createThreadCounter();
-  expect(await count()).toBeGreaterThan(1);
+  // As root that is an id nobody else uses, so perhaps nobody.
+  expect(await count()).toBeGreaterThan(process.getuid?.() === 0 ? -1 : 1);
   expect(count()).toBe(count());
 });

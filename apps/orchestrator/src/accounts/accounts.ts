@@ -1,7 +1,7 @@
 import type { Database } from '@nexus/db';
 import { AppError } from '@nexus/kit/errors';
 import { randomId } from '@nexus/kit/ids';
-import { createToken, isSecretValid, parseToken } from '@nexus/kit/tokens';
+import { createToken, hashSecret, parseToken } from '@nexus/kit/tokens';
 
 /** Who is calling: set on every request under /api/v1 that is not a worker's. */
 export interface Caller {
@@ -87,15 +87,13 @@ export class KeyRing {
   async #lookUp(text: string): Promise<Caller> {
     const token = parseToken(KEY_KIND, text);
     if (!token) throw new AppError('unauthorized');
-    const rows = await this.#database.query<Caller & { secretHash: Buffer }>(
+    const rows = await this.#database.query<Caller>(
       `update api_keys k set last_used_at = now() from accounts a
-       where k.id = $1 and a.id = k.account_id and k.revoked_at is null
-       returning k.account_id as "accountId", a.name as account, k.id as "keyId", k.name as "keyName",
-         k.secret_hash as "secretHash"`,
-      [token.id],
+       where k.id = $1 and k.secret_hash = $2 and a.id = k.account_id and k.revoked_at is null
+       returning k.account_id as "accountId", a.name as account, k.id as "keyId", k.name as "keyName"`,
+      [token.id, hashSecret(token.secret)],
     );
-    const row = rows[0];
-    if (!row || !isSecretValid(token.secret, row.secretHash)) throw new AppError('unauthorized');
-    return { accountId: row.accountId, account: row.account, keyId: row.keyId, keyName: row.keyName };
+    if (!rows[0]) throw new AppError('unauthorized');
+    return rows[0];
   }
 }

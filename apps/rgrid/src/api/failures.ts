@@ -9,8 +9,7 @@ export class ApiError extends Problem {
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(status: number, body: ErrorReply) {
-    const id = body.errorId === undefined ? '' : ` (error id ${body.errorId})`;
-    super(`${body.message}${id}`, exitCodeOf(status));
+    super(messageOf(body), exitCodeOf(status));
     this.status = status;
     this.code = body.code;
     this.isRetryable = body.retryable;
@@ -44,6 +43,13 @@ export class ConnectionProblem extends Problem {
     this.wasNeverSent = options.wasNeverSent;
     this.isStale = options.isStale ?? false;
   }
+}
+
+/** Behind an error id the platform hides what went wrong; "our side" would be read as this one. */
+function messageOf({ message, errorId }: ErrorReply): string {
+  if (errorId === undefined) return message;
+  const what = message === 'something went wrong on our side' ? 'a problem of its own' : message;
+  return `the platform reports ${what} (error id ${errorId})`;
 }
 
 function exitCodeOf(status: number): number {

@@ -20,12 +20,14 @@ import type { RetryPolicy } from '@nexus/kit/retry';
 import * as checks from './checks.ts';
 import { HttpTransport, readText, type HttpRequest } from './http-transport.ts';
 import { readJsonLines } from './read-lines.ts';
-import { retryRequest } from './retry-requests.ts';
+import { FOLLOW_RETRIES, retryRequest } from './retry-requests.ts';
 
 export interface GridApiOptions {
   apiUrl: string;
   apiKey: string;
   policy: RetryPolicy;
+  /** For streams that go on for as long as a run does. */
+  followPolicy?: RetryPolicy;
   onRetry: (error: unknown, delayMs: number) => void;
 }
 
@@ -39,6 +41,10 @@ export class GridApi {
   constructor(options: GridApiOptions) {
     this.#options = options;
     this.#transport = new HttpTransport(options.apiUrl, options.apiKey);
+  }
+
+  get followPolicy(): RetryPolicy {
+    return this.#options.followPolicy ?? FOLLOW_RETRIES;
   }
 
   get apiUrl(): string {

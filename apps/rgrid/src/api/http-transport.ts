@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 
 import { errorMessage, systemErrorCode } from '@nexus/kit/errors';
 
+import { Problem } from '../problem.ts';
 import { apiErrorOf, ConnectionProblem } from './failures.ts';
 
 export interface HttpRequest {
@@ -83,18 +84,27 @@ export class HttpTransport {
 
   #exchange(outgoing: ClientRequest, body: HttpRequest['body']): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
+      let bodyFailure: unknown;
+      const sent = isStream(body)
+        ? pipeline(body.stream, outgoing).catch((error: unknown) => {
+            bodyFailure = error;
+          })
+        : undefined;
+      if (!isStream(body)) outgoing.end(body);
       outgoing.on('response', resolve);
       outgoing.on('timeout', () => outgoing.destroy(new Error('no answer for a minute')));
-      outgoing.on('error', (error) => reject(this.#problem(error, outgoing.reusedSocket)));
-      if (!isStream(body)) outgoing.end(body);
-      else
-        pipeline(body.stream, outgoing).catch((error: unknown) => outgoing.destroy(asError(error)));
+      outgoing.on('error', (error) => {
+        // A file that shrank while it was being sent also cuts the connection: the cause counts.
+        const reason = () => (bodyFailure instanceof Problem ? bodyFailure : error);
+        void Promise.resolve(sent).then(() =>
+          reject(this.#problem(reason(), outgoing.reusedSocket)),
+        );
+      });
     });
   }
 
   #problem(error: Error, wasReused: boolean): Error {
-    // A file that could not be read while it was being sent is no fault of the connection.
-    if (error.name === 'Problem' || error.name === 'AbortError') return error;
+    if (error instanceof Problem || error.name === 'AbortError') return error;
     const code = systemErrorCode(error) ?? 'unknown';
     return new ConnectionProblem(
       `the platform at ${this.apiUrl} does not answer: ${REASONS[code] ?? errorMessage(error)}`,
@@ -118,10 +128,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'the machine cannot be reached',
   ENETUNREACH: 'the network cannot be reached',
 };
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}
 
 function isStream(body: HttpRequest['body']): body is { stream: Readable; sizeBytes: number } {
   return body !== undefined && !(body instanceof Uint8Array);

@@ -4,13 +4,11 @@ import { retryDelayMs, type RetryPolicy } from '@nexus/kit/retry';
 
 import { mayRetry } from './failures.ts';
 
-/** A platform may restart, a laptop may sleep: following goes on for ten minutes without an answer. */
-export const FOLLOW_RETRIES: RetryPolicy = { attempts: 130, firstDelayMs: 250, maxDelayMs: 5000 };
 /** Shorter gaps are nobody's business. */
 const QUIET_ATTEMPTS = 3;
 
 export interface ReconnectHooks {
-  policy?: RetryPolicy;
+  policy: RetryPolicy;
   signal: AbortSignal;
   say: (text: string) => Promise<void>;
 }
@@ -24,7 +22,7 @@ export async function* reconnecting<T>(
   isLast: (event: T) => boolean,
   hooks: ReconnectHooks,
 ): AsyncGenerator<T> {
-  const policy = hooks.policy ?? FOLLOW_RETRIES;
+  const { policy } = hooks;
   let failures = 0;
   for (;;) {
     try {

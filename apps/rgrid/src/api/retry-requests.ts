@@ -10,6 +10,8 @@ export const REQUEST_RETRIES: RetryPolicy = { attempts: 6, firstDelayMs: 1000, m
 /** Where a platform that refuses connections is most likely not started: seven seconds are enough for a restart. */
 export const LOCAL_RETRIES: RetryPolicy = { attempts: 4, firstDelayMs: 1000, maxDelayMs: 4000 };
 
+/** A platform may restart, a laptop may sleep: following goes on for ten minutes without an answer. */
+export const FOLLOW_RETRIES: RetryPolicy = { attempts: 130, firstDelayMs: 250, maxDelayMs: 5000 };
 export interface RetryOptions {
   policy: RetryPolicy;
   /** The request may reach the platform twice without harm. */

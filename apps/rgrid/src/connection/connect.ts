@@ -1,6 +1,6 @@
 import { ApiError, ConnectionProblem } from '../api/failures.ts';
 import { GridApi } from '../api/grid-api.ts';
-import { LOCAL_RETRIES, REQUEST_RETRIES } from '../api/retry-requests.ts';
+import { FOLLOW_RETRIES, LOCAL_RETRIES, REQUEST_RETRIES } from '../api/retry-requests.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Problem } from '../problem.ts';
@@ -17,7 +17,8 @@ export async function withPlatform<T>(
   const api = new GridApi({
     apiUrl: platform.apiUrl,
     apiKey: platform.apiKey,
-    policy: platform.isLocal ? LOCAL_RETRIES : REQUEST_RETRIES,
+    policy: context.retries ?? (platform.isLocal ? LOCAL_RETRIES : REQUEST_RETRIES),
+    followPolicy: context.retries ?? FOLLOW_RETRIES,
     onRetry: (error, delayMs) => void context.stderr.line(retryNotice(error, delayMs)),
   });
   try {

@@ -23,7 +23,7 @@ export async function* logStream(
   const events = reconnecting(
     (inner) => api.logEvents(executionId, { follow: isFollowing, stream, after }, inner),
     (event: LogEvent) => event.type === 'end',
-    { signal, say },
+    { policy: api.followPolicy, signal, say },
   );
   for await (const event of events) {
     if (event.type === 'chunk') after = `${event.chunk.epoch}:${event.chunk.sequence}`;

@@ -224,6 +224,8 @@ const WRITE_ERRORS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   ENAMETOOLONG: 'a name is too long here',
   EISDIR: 'a folder is in the way',
+  ENOTDIR: 'a file is in the way',
+  EEXIST: 'a file is in the way',
   EFBIG: 'a file is too large for the file system',
 };
 

@@ -100,7 +100,11 @@ class BatchFollower {
       (signal) =>
         api.batchEvents(this.#reply.batchId, { after: this.#version, follow: true }, signal),
       (event: BatchEvent) => event.type === 'end',
-      { signal: this.#watch.over, say: (text) => screen.say(text) },
+      {
+        policy: api.followPolicy,
+        signal: this.#watch.over,
+        say: (text) => screen.say(text),
+      },
     );
     try {
       for await (const event of events) {

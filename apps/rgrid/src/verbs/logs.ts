@@ -122,7 +122,11 @@ class LogPrinter {
     const events = reconnecting(
       (signal) => api.batchEvents(id, { after, follow: true }, signal),
       (event) => event.type === 'end',
-      { signal: this.#unread.signal, say: (text) => screen.say(text) },
+      {
+        policy: api.followPolicy,
+        signal: this.#unread.signal,
+        say: (text) => screen.say(text),
+      },
     );
     for await (const event of events) {
       if (event.type !== 'execution') continue;

@@ -41,8 +41,8 @@ export class Executor {
     held.phase = 'ending';
     const startedAt = this.#startedAt.get(held);
     if (startedAt !== undefined) this.#options.book.noteDuration(performance.now() - startedAt);
+    // The report of its end asks for the next one; only if that brings nothing does the poll have to.
     this.startWhatFits();
-    this.#options.onRoom();
   }
 
   drain(): void {
