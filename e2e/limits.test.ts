@@ -1,4 +1,9 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { sha256 } from '@nexus/kit/hash';
 
 import { readLog, readOutputs, runToEnd, submit, type Job } from './src/submit.ts';
 import { startTestGrid, type TestGrid } from './src/test-grid.ts';
@@ -70,6 +75,27 @@ test('a flood of output keeps its beginning and its end, and says how much is mi
   expect(stdout.subarray(-8).toString()).toBe('the end\n');
 });
 
+test('100 MB of binary output arrive byte for byte, both streams apart', async () => {
+  const script = [
+    'import hashlib, sys',
+    'block = b"".join(hashlib.sha256(str(i).encode()).digest() for i in range(32768))',
+    'for i in range(100): sys.stdout.buffer.write(block); sys.stderr.buffer.write(block[:1000])',
+  ].join('\n');
+  const execution = await run(script);
+  expect(execution).toMatchObject({ state: 'succeeded', logs: { droppedBytes: 0 } });
+  const block = Buffer.concat(Array.from({ length: 32_768 }, (_, index) => createHash('sha256').update(String(index)).digest()));
+  const expected = (part: Buffer) => sha256(Buffer.concat(Array.from({ length: 100 }, () => part)));
+  expect(sha256(await readLog(grid.api, execution.id, 'stdout'))).toBe(expected(block));
+  expect(sha256(await readLog(grid.api, execution.id, 'stderr'))).toBe(expected(block.subarray(0, 1000)));
+});
+
+test('a worker knows no credential but its own token', async () => {
+  const environment = await readFile(`/proc/${grid.workers[0]?.pid}/environ`, 'utf8');
+  expect(environment).not.toMatch(/DATABASE_URL|ENCRYPTION_KEY|postgres/);
+  const files = await readdir(join(grid.folder, 'worker-1'));
+  expect(files.toSorted()).toEqual(['cache', 'environments', 'executions', 'token']);
+});
+
 test('a fork bomb is held and ends with its time', async () => {
   const script = 'import os\nwhile True:\n  try: os.fork()\n  except OSError: pass';
   expect(await run(script, { timeoutSeconds: 2, processes: 64 })).toMatchObject({ state: 'timed_out' });
@@ -112,7 +138,6 @@ test('names with spaces, newlines, leading dashes, unicode and great length arri
 test('an empty file and standard input travel', async () => {
   const stdin = 'line 1\nline 2\n';
   const script = 'import os, sys\nprint(os.path.getsize("empty"), sys.stdin.read().upper(), end="")';
-  const { sha256 } = await import('@nexus/kit/hash');
   const execution = await run(script, {}, {
     files: { 'main.py': script, empty: '' },
     inputs: { stdin },
