@@ -21,16 +21,18 @@ export async function submit(api: ApiClient, job: Job): Promise<SubmitReply> {
   const submission = toSubmission(job);
   const { status, body } = await api.post('/batches', submission);
   if (status !== 200) throw new Error(`submit answered ${status}: ${JSON.stringify(body)}`);
-  if (body.state === 'accepted') return body;
+  // The server writes what submitReplySchema says.
+  const reply = body as SubmitReply;
+  if (reply.state === 'accepted') return reply;
   const bytes = new Map(Object.values({ ...job.files, ...job.inputs }).map((content) => [sha256(content), Buffer.from(content)]));
-  for (const name of body.missing) {
+  for (const name of reply.missing) {
     const content = bytes.get(name) ?? Buffer.alloc(0);
     const uploaded = await api.put(`/blobs/${name}?offset=0&size=${content.length}`, content);
     if (uploaded.status !== 200) throw new Error(`upload answered ${uploaded.status}`);
   }
-  const started = await api.post(`/batches/${body.batchId}/start`);
+  const started = await api.post(`/batches/${reply.batchId}/start`);
   if (started.body.state !== 'accepted') throw new Error(`start answered ${JSON.stringify(started.body)}`);
-  return body;
+  return reply;
 }
 
 export function toSubmission(job: Job): Submission {

@@ -10,10 +10,12 @@ export async function streamNdjson(reply: FastifyReply, events: AsyncIterable<un
   const { raw } = reply;
   raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
   raw.flushHeaders();
+  const closed = new AbortController();
+  raw.once('close', () => closed.abort());
   try {
     for await (const event of events) {
       if (raw.destroyed) return;
-      if (!raw.write(`${JSON.stringify(event)}\n`)) await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
+      if (!raw.write(`${JSON.stringify(event)}\n`)) await once(raw, 'drain', { signal: closed.signal }).catch(() => undefined);
     }
     raw.end();
   } catch (error) {

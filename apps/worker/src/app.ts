@@ -108,7 +108,7 @@ function assemble(parts: Assembly): App {
         if (reserved && reply.leases.length === 0) loop.wake();
       },
       onFailedCall: (reserved) => book.settle(reserved),
-      onUnauthorized: loopDeps.onUnauthorized,
+      onUnauthorized: () => loopDeps.onUnauthorized(),
     },
   });
   const attemptDeps: AttemptDeps = {

@@ -27,23 +27,24 @@ export function explainWaiting(snapshot: WaitingSnapshot, now: Date): Waiting | 
   const workers = snapshot.workers.filter((worker) => !worker.isDraining);
   if (snapshot.workers.length === 0) return reason('no_worker', 'no worker is connected', snapshot);
   if (workers.length === 0) return reason('workers_draining', 'every worker is finishing up before it leaves', snapshot);
-  const misfit = explainMisfit(snapshot);
+  const misfit = explainMisfit({ ...snapshot, workers });
   if (misfit !== undefined) return reason('no_worker_fits', misfit, snapshot);
   if (snapshot.batch.active >= snapshot.batch.parallel) {
     const message = `${snapshot.batch.active} of its batch are running, which is the --parallel limit`;
-    return reason('parallel_limit', message, snapshot, estimateStart(snapshot, snapshot.batch.parallel, now));
+    const until = estimateStart(snapshot, snapshot.batch.parallel, now);
+    return { ...reason('parallel_limit', message, snapshot), until };
   }
   const slots = workers.reduce((sum, worker) => sum + worker.slots, 0);
   const busy = workers.reduce((sum, worker) => sum + worker.busy, 0);
   if (snapshot.executionsAhead > 0 || busy >= slots) {
     const message = `${snapshot.executionsAhead} ahead of it; ${busy} of ${slots} slots are busy`;
-    return reason('behind_others', message, snapshot, estimateStart(snapshot, slots, now));
+    return { ...reason('behind_others', message, snapshot), until: estimateStart(snapshot, slots, now) };
   }
-  return reason('starting_soon', 'a worker is about to take it', snapshot, now.toISOString());
+  return { ...reason('starting_soon', 'a worker is about to take it', snapshot), until: now.toISOString() };
 }
 
-function reason(code: Waiting['code'], message: string, snapshot: WaitingSnapshot, until: string | null = null): Waiting {
-  return { code, message, executionsAhead: snapshot.executionsAhead, until };
+function reason(code: Waiting['code'], message: string, snapshot: WaitingSnapshot): Waiting {
+  return { code, message, executionsAhead: snapshot.executionsAhead, until: null };
 }
 
 function explainMisfit({ batch, workers }: WaitingSnapshot): string | undefined {

@@ -67,12 +67,17 @@ const UNSTORABLE_CODES = new Set(['22001', '22003', '22007', '22008', '22021', '
 
 // From 500 on the client learns an id only: the message may name hosts, paths or SQL.
 function hideServerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
-  const code: ErrorCode = error instanceof AppError ? error.code : isUnavailable(error) ? 'unavailable' : 'internal';
+  const code = serverErrorCode(error);
   const errorId = randomUUID();
   const details = isResponseSerializationError(error) ? { issues: error.cause.issues } : {};
   request.log.error({ err: error, errorId, method: request.method, path: pathOf(request), ...details }, 'request failed');
   const body = errorBody(code, ERROR_CODES[code].message);
   return reply.code(ERROR_CODES[code].status).send({ error: { ...body.error, errorId } });
+}
+
+function serverErrorCode(error: FastifyError): ErrorCode {
+  if (error instanceof AppError) return error.code;
+  return isUnavailable(error) ? 'unavailable' : 'internal';
 }
 
 // A database that is starting, stopping or gone: the same request will work in a moment.

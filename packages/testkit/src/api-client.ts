@@ -17,8 +17,11 @@ export interface ApiAnswer {
 
 export function createApiClient(base: string, token: string | undefined): ApiClient {
   const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const raw = (path: string, init: RequestInit = {}) =>
-    fetch(base + path, { ...init, headers: { ...authorization, ...init.headers } });
+  const raw = (path: string, init: RequestInit = {}) => {
+    const headers = new Headers(init.headers);
+    for (const [name, value] of Object.entries(authorization)) headers.set(name, value);
+    return fetch(base + path, { ...init, headers });
+  };
   const answer = async (response: Response): Promise<ApiAnswer> => {
     const text = await response.text();
     return { status: response.status, body: text === '' ? null : JSON.parse(text) };
@@ -32,7 +35,7 @@ export function createApiClient(base: string, token: string | undefined): ApiCli
       answer(await raw(path, { method: 'PUT', body: new Uint8Array(body), headers: { 'content-type': 'application/octet-stream' } })),
     lines: async (path) => {
       const text = await (await raw(path)).text();
-      return text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+      return text.split('\n').filter(Boolean).map((line): unknown => JSON.parse(line));
     },
   };
 }

@@ -39,7 +39,7 @@ export function createMetrics(server: Api, database: Database): Metrics {
          ) t cross join lateral (values ('queued', queued), ('leased', leased), ('running', running),
            ('publishing', publishing)) as s (state, count)`,
       );
-      for (const { state, count } of rows) executions.set({ state }, Number(count));
+      for (const { state, count } of rows) executions.set({ state }, count);
     },
   });
   const workers = new Gauge({

@@ -31,28 +31,40 @@ export async function applyChanges(tx: Queryable, changes: readonly Change[]): P
   await tx.query(applySql, [JSON.stringify(latest.map((change) => toJson(change, changes)))]);
 }
 
+// What is left out is null in the statement, and leaves its column as it is.
 function toJson(change: Change, all: readonly Change[]) {
   const { finished, attempt, counters } = change;
-  const hasStarted = all.some((other) => other.row.id === change.row.id && other.state === 'running');
   return {
     id: change.row.id,
     state: change.state,
-    has_started: hasStarted,
-    sandbox: change.sandbox ?? null,
-    exit_code: finished?.exitCode ?? null,
-    reason: change.reason ?? null,
-    outputs_sha256: change.outputsSha256 ?? null,
-    stdout_bytes: finished?.logs.stdoutBytes ?? null,
-    stderr_bytes: finished?.logs.stderrBytes ?? null,
-    dropped_bytes: finished?.logs.droppedBytes ?? null,
-    wall_ms: finished?.usage.wallMs ?? null,
-    cpu_ms: finished?.usage.cpuMs ?? null,
-    max_memory_bytes: finished?.usage.maxMemoryBytes ?? null,
-    retries_used: counters?.retriesUsed ?? null,
-    times_lost: counters?.timesLost ?? null,
-    outcome: attempt?.outcome ?? null,
-    attempt_exit_code: attempt?.exitCode ?? null,
-    attempt_reason: attempt?.reason ?? null,
+    has_started: all.some((other) => other.row.id === change.row.id && other.state === 'running'),
+    sandbox: change.sandbox,
+    reason: change.reason,
+    outputs_sha256: change.outputsSha256,
+    retries_used: counters?.retriesUsed,
+    times_lost: counters?.timesLost,
+    ...(finished && resultColumns(finished)),
+    ...attemptColumns(attempt),
+  };
+}
+
+function resultColumns({ exitCode, logs, usage }: FinishedItem) {
+  return {
+    exit_code: exitCode,
+    stdout_bytes: logs.stdoutBytes,
+    stderr_bytes: logs.stderrBytes,
+    dropped_bytes: logs.droppedBytes,
+    wall_ms: usage.wallMs,
+    cpu_ms: usage.cpuMs,
+    max_memory_bytes: usage.maxMemoryBytes,
+  };
+}
+
+function attemptColumns(attempt: Change['attempt']) {
+  return {
+    outcome: attempt?.outcome,
+    attempt_exit_code: attempt?.exitCode,
+    attempt_reason: attempt?.reason,
     cost_micros: attempt?.costMicros ?? 0,
   };
 }

@@ -57,7 +57,7 @@ async function reportIn(tx: Queryable, blobs: BlobStore, request: Report): Promi
     const row = rows.get(item.executionId);
     const decision = row ? decide(row, item, request) : ({ kind: 'refuse' } as const);
     const isMissing = isPublished(decision) && incomplete.has(position);
-    results.push(isMissing ? 'missing_blobs' : decision.kind === 'refuse' ? 'refused' : 'accepted');
+    results.push(verdict(decision, isMissing));
     if (!row || isMissing || decision.kind === 'refuse' || decision.kind === 'repeat') continue;
     const change = toChange({ row, item, decision, request, outputs: request.outputs.get(position) });
     changes.push(change);
@@ -70,6 +70,11 @@ async function reportIn(tx: Queryable, blobs: BlobStore, request: Report): Promi
     batchIds: [...new Set(changes.map((change) => change.row.batchId))],
     isQueueChanged: changes.some((change) => change.state === 'queued' || (change.attempt && change.row.hasParallelLimit)),
   };
+}
+
+function verdict(decision: ReportDecision, isMissing: boolean): ReportResult {
+  if (isMissing) return 'missing_blobs';
+  return decision.kind === 'refuse' ? 'refused' : 'accepted';
 }
 
 async function lockExecutions(tx: Queryable, ids: readonly string[]): Promise<Map<string, ExecutionRow>> {

@@ -18,7 +18,7 @@ export class BlobCache {
   readonly #maxBytes: number;
   readonly #fetching = new Map<string, Promise<void>>();
   #sizeBytes = 0;
-  #sweeping: Promise<void> | undefined;
+  #isSweeping = false;
 
   private constructor(folder: string, maxBytes: number) {
     this.#folder = folder;
@@ -57,10 +57,19 @@ export class BlobCache {
     await fetch(blob, incoming);
     await rename(incoming, path);
     this.#sizeBytes += blob.sizeBytes;
-    if (this.#sizeBytes > this.#maxBytes) this.#sweeping ??= this.#sweep().finally(() => (this.#sweeping = undefined));
+    if (this.#sizeBytes > this.#maxBytes && !this.#isSweeping) await this.#sweep();
   }
 
   async #sweep(): Promise<void> {
+    this.#isSweeping = true;
+    try {
+      await this.#dropOldest();
+    } finally {
+      this.#isSweeping = false;
+    }
+  }
+
+  async #dropOldest(): Promise<void> {
     const entries = (await this.#list()).toSorted((a, b) => a.usedAtMs - b.usedAtMs);
     this.#sizeBytes = entries.reduce((sum, entry) => sum + entry.sizeBytes, 0);
     for (const entry of entries) {

@@ -20,7 +20,7 @@ import {
   type UploadReply,
 } from '@nexus/grid/contract';
 
-import { createHttp, type HttpSend } from './http.ts';
+import { createHttp, type Http, type HttpCall } from './http.ts';
 
 const CALL_TIMEOUT_MS = 30_000;
 
@@ -33,38 +33,35 @@ export type PublishedEnvironment = ({ state: 'ready' } & BlobRef) | { state: 'fa
 
 /** Everything a worker says to the control plane. Each call is one request; retrying is the caller's. */
 export class GridClient {
-  readonly #send: HttpSend;
-  readonly #close: () => void;
+  readonly #http: Http;
   #token: string | undefined;
 
   constructor(base: string) {
-    const http = createHttp(base);
-    this.#send = http.send;
-    this.#close = http.close;
+    this.#http = createHttp(base);
   }
 
   async register(request: RegisterRequest): Promise<RegisterReply> {
-    const reply = await this.#post('/api/v1/worker/register', request, registerReplySchema);
+    const reply = await this.#post('/api/v1/worker/register', request, { schema: registerReplySchema });
     this.#token = reply.workerToken;
     return reply;
   }
 
   exchange(request: ExchangeRequest, signal?: AbortSignal): Promise<ExchangeReply> {
     const timeoutMs = CALL_TIMEOUT_MS + (request.waitMs ?? 0);
-    return this.#post('/api/v1/worker/exchange', request, exchangeReplySchema, { signal, timeoutMs });
+    return this.#post('/api/v1/worker/exchange', request, { schema: exchangeReplySchema, signal, timeoutMs });
   }
 
   heartbeat(leases: readonly LeaseRef[]): Promise<HeartbeatReply> {
-    return this.#post('/api/v1/worker/heartbeat', { leases }, heartbeatReplySchema, { timeoutMs: 10_000 });
+    return this.#post('/api/v1/worker/heartbeat', { leases }, { schema: heartbeatReplySchema, timeoutMs: 10_000 });
   }
 
   async leave(): Promise<void> {
-    await this.#post('/api/v1/worker/leave', {}, z.unknown(), { timeoutMs: 2000 });
+    await this.#post('/api/v1/worker/leave', {}, { schema: z.unknown(), timeoutMs: 2000 });
   }
 
   async listMissing(lease: LeaseRef, blobs: readonly BlobRef[]): Promise<Set<string>> {
     const path = `/api/v1/worker/blobs/missing?${leaseQuery(lease)}`;
-    const { missing } = await this.#post(path, { blobs }, missingBlobsReplySchema);
+    const { missing } = await this.#post(path, { blobs }, { schema: missingBlobsReplySchema });
     return new Set(missing);
   }
 
@@ -82,29 +79,28 @@ export class GridClient {
   }
 
   claimEnvironment(lease: LeaseRef, key: string): Promise<ClaimEnvironmentReply> {
-    return this.#post(`/api/v1/worker/environments/${key}/claim`, lease, claimEnvironmentReplySchema);
+    return this.#post(`/api/v1/worker/environments/${key}/claim`, lease, { schema: claimEnvironmentReplySchema });
   }
 
   async publishEnvironment(lease: LeaseRef, key: string, result: PublishedEnvironment): Promise<void> {
-    await this.#post(`/api/v1/worker/environments/${key}/publish`, { ...lease, result }, z.unknown());
+    await this.#post(`/api/v1/worker/environments/${key}/publish`, { ...lease, result }, { schema: z.unknown() });
   }
 
   close(): void {
-    this.#close();
+    this.#http.close();
   }
 
   async #post<T>(
     path: string,
     body: unknown,
-    schema: z.ZodType<T>,
-    options: { signal?: AbortSignal | undefined; timeoutMs?: number } = {},
+    { schema, ...options }: { schema: z.ZodType<T>; signal?: AbortSignal | undefined; timeoutMs?: number },
   ): Promise<T> {
     const headers = { 'content-type': 'application/json' };
     return readJson(await this.#call({ method: 'POST', path, body: Buffer.from(JSON.stringify(body)), headers, ...options }), schema);
   }
 
-  #call(call: Omit<Parameters<HttpSend>[0], 'token' | 'timeoutMs'> & { timeoutMs?: number }): Promise<IncomingMessage> {
-    return this.#send({ timeoutMs: CALL_TIMEOUT_MS, ...call, token: this.#token });
+  #call(call: Omit<HttpCall, 'token' | 'timeoutMs'> & { timeoutMs?: number }): Promise<IncomingMessage> {
+    return this.#http.send({ timeoutMs: CALL_TIMEOUT_MS, ...call, token: this.#token });
   }
 }
 

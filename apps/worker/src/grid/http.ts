@@ -17,10 +17,13 @@ export interface HttpCall {
   timeoutMs: number;
 }
 
-export type HttpSend = (call: HttpCall) => Promise<IncomingMessage>;
+export interface Http {
+  send(call: HttpCall): Promise<IncomingMessage>;
+  close(): void;
+}
 
 /** HTTP with kept-alive connections. Answers from 400 on are thrown as AppError with the server's code. */
-export function createHttp(base: string): { send: HttpSend; close(): void } {
+export function createHttp(base: string): Http {
   const url = new URL(base);
   const isTls = url.protocol === 'https:';
   const agent = isTls ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
@@ -67,7 +70,8 @@ interface ErrorAnswer {
 async function toError(response: IncomingMessage): Promise<AppError> {
   const text = (await buffer(response)).toString('utf8');
   const { error } = parseAnswer(text);
-  const code = isErrorCode(error?.code) ? error.code : response.statusCode === 401 ? 'unauthorized' : 'unavailable';
+  const fallback = response.statusCode === 401 ? 'unauthorized' : 'unavailable';
+  const code = isErrorCode(error?.code) ? error.code : fallback;
   const message = typeof error?.message === 'string' ? error.message : `the control plane answered ${response.statusCode}`;
   return new AppError(code, message, { details: error?.details ?? {} });
 }
@@ -76,7 +80,7 @@ function parseAnswer(text: string): ErrorAnswer {
   try {
     const value: unknown = JSON.parse(text);
     // Every field is checked by the caller before it is used.
-    return typeof value === 'object' && value !== null ? (value as ErrorAnswer) : {};
+    return typeof value === 'object' && value !== null ? value : {};
   } catch {
     return {};
   }

@@ -72,7 +72,7 @@ export class LeaseLoop {
         takeReply(this.#deps, reply);
       } catch (error) {
         book.settle(reserved);
-        if (!this.#commandsOnly?.signal.aborted) await this.#onFailure(error);
+        if (!this.#commandsOnly?.signal.aborted) await this.#waitAfter(error);
       }
     }
   }
@@ -87,7 +87,7 @@ export class LeaseLoop {
         book.stop(reply.cancel, 'cancelled');
         if (reply.drain) this.#deps.onDrain();
       } catch (error) {
-        await this.#onFailure(error);
+        await this.#waitAfter(error);
       }
       await sleep(heartbeatMs, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
     }
@@ -97,10 +97,10 @@ export class LeaseLoop {
     return this.#deps.book.held.filter((held) => held.controller.signal.aborted).map((held) => held.lease.executionId);
   }
 
-  async #onFailure(error: unknown): Promise<void> {
+  async #waitAfter(failure: unknown): Promise<void> {
     if (this.#stopped.signal.aborted) return;
-    if (error instanceof AppError && error.code === 'unauthorized') this.#deps.onUnauthorized();
-    else this.#deps.logger.debug({ err: error }, 'the control plane does not answer');
+    if (failure instanceof AppError && failure.code === 'unauthorized') this.#deps.onUnauthorized();
+    else this.#deps.logger.debug({ err: failure }, 'the control plane does not answer');
     await sleep(RETRY_MS, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
   }
 }

@@ -79,8 +79,8 @@ async function initialize(dataFolder: string): Promise<void> {
   const child = spawn(command.program, command.args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`PostgreSQL could not create its data in ${dataFolder}: ${complaint.trim()}`);
+  await once(child, 'close');
+  if (child.exitCode !== 0) throw new Error(`PostgreSQL could not create its data in ${dataFolder}: ${complaint.trim()}`);
 }
 
 async function makeSocketFolder(folder: string): Promise<string> {
