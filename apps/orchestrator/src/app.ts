@@ -20,6 +20,7 @@ import { registerExecutionRoutes } from './executions/routes.ts';
 import { createMetrics } from './health/metrics.ts';
 import { registerHealthRoutes } from './health/routes.ts';
 import { startLeaseWatch } from './queue/lease-watch.ts';
+import { Turns } from './queue/turns.ts';
 import { sweep } from './retention/retention.ts';
 import { Signals } from './signals/signals.ts';
 import { registerPlatformRoutes } from './workers/platform-routes.ts';
@@ -44,8 +45,9 @@ export async function createApp(config: Config, { logger }: { logger: Logger }):
   const older = config.INTERNAL_SECRET_KEY ? [config.INTERNAL_SECRET_KEY.reveal()] : [];
   const vault = createVault([config.ENCRYPTION_KEY.reveal(), ...older]);
   const registry = new WorkerRegistry(database);
+  const turns = new Turns({ database, blobs });
   const leaseMs = config.LEASE_SECONDS * 1000;
-  const deps = { database, blobs, signals, vault, registry, leaseMs, maxTimesLost: config.MAX_TIMES_LOST };
+  const deps = { database, blobs, signals, vault, registry, turns, leaseMs, maxTimesLost: config.MAX_TIMES_LOST };
   const server = createHttpServer({ logger });
   await buildServer(server, deps);
   const loops = [startLeaseWatch(deps, logger), startRetention(deps, config, logger)];

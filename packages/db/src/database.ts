@@ -40,9 +40,11 @@ const RERUN_STATES = new Set(['40001', '40P01']);
 async function runTransaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     const client = await pool.connect();
+    // Between two statements nobody else listens, and an error without a listener would end the process.
+    client.on('error', ignore);
     try {
       const result = await runOnce(client, work);
-      client.release();
+      release(client);
       return result;
     } catch (error) {
       const isRerun = RERUN_STATES.has(systemErrorCode(error) ?? '') && attempt < 5;
@@ -51,11 +53,18 @@ async function runTransaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>
         () => false,
         () => true,
       );
-      client.release(isBroken);
+      release(client, isBroken);
       if (!isRerun) throw error;
     }
   }
 }
+
+function release(client: PoolClient, isBroken = false): void {
+  client.off('error', ignore);
+  client.release(isBroken);
+}
+
+function ignore(): void {}
 
 async function runOnce<T>(client: PoolClient, work: (tx: Queryable) => Promise<T>): Promise<T> {
   await client.query('begin');

@@ -15,7 +15,7 @@ function finished(outcome: AttemptOutcome): ReportItem {
   return { ...REF, kind: 'finished', outcome, exitCode: null, reason: null, sandbox: '', outputs: null, logs, usage };
 }
 
-const RUNNING: ReportItem = { ...REF, kind: 'running', sandbox: 'process' };
+const RUNNING: ReportItem = { ...REF, kind: 'running', sandbox: 'process', startedMsAgo: 0 };
 const PUBLISHING: ReportItem = { ...REF, kind: 'publishing' };
 const RELEASED: ReportItem = { ...REF, kind: 'released' };
 const BROKEN: ReportItem = { ...REF, kind: 'worker_failed', reason: 'no disk' };

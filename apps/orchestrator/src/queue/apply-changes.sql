@@ -1,7 +1,7 @@
 -- Applies decided changes ($1: a JSON array) and records the attempts that end with them.
 with c as (
   select * from jsonb_to_recordset($1::jsonb) as c (
-    id text, state text, has_started boolean, sandbox text, exit_code int, reason text, outputs_sha256 text,
+    id text, state text, started_ms_ago int, sandbox text, exit_code int, reason text, outputs_sha256 text,
     stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, wall_ms bigint, cpu_ms bigint,
     max_memory_bytes bigint, retries_used int, times_lost int,
     outcome text, attempt_exit_code int, attempt_reason text, cost_micros bigint)
@@ -11,7 +11,11 @@ changed as (
     state = c.state,
     version = nextval('execution_version'),
     sandbox = coalesce(c.sandbox, e.sandbox),
-    started_at = case when c.has_started then coalesce(e.started_at, now()) else e.started_at end,
+    started_at = case
+      when e.started_at is null and c.started_ms_ago is not null
+      then greatest(e.leased_at, now() - c.started_ms_ago * interval '1 millisecond')
+      else e.started_at
+    end,
     finished_at = case when c.outcome is not null and c.state <> 'queued' then now() end,
     queued_at = case when c.state = 'queued' then now() else e.queued_at end,
     lease_until = case when c.outcome is null then e.lease_until end,

@@ -10,6 +10,8 @@ export interface Change {
   row: Pick<ExecutionRow, 'id' | 'batchId' | 'epoch' | 'hasParallelLimit'>;
   state: ExecutionState;
   sandbox?: string | null;
+  /** With `running`. */
+  startedMsAgo?: number;
   finished?: FinishedItem | undefined;
   reason?: string | null;
   outputsSha256?: string | null;
@@ -37,7 +39,7 @@ function toJson(change: Change, all: readonly Change[]) {
   return {
     id: change.row.id,
     state: change.state,
-    has_started: all.some((other) => other.row.id === change.row.id && other.state === 'running'),
+    started_ms_ago: all.find((other) => other.row.id === change.row.id && other.state === 'running')?.startedMsAgo,
     sandbox: change.sandbox,
     reason: change.reason,
     outputs_sha256: change.outputsSha256,

@@ -26,25 +26,31 @@ export async function claim(database: Database, request: ClaimRequest): Promise<
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     const chosen = await choose(database, request);
     if (chosen.length === 0) return [];
-    const leases = await database.transaction((tx) => claimFrom(tx, request, chosen));
+    const leases = await database.transaction(async (tx) => {
+      await lockBatches(tx, chosen.map((batch) => batch.id));
+      return claimFrom(tx, request, chosen);
+    });
     if (leases.length > 0) return leases;
     // Another worker was faster. Look again: there may be other work.
   }
   return [];
 }
 
-interface Chosen {
+export interface Chosen {
+  /** Of a batch. */
   id: string;
   wanted: number;
 }
 
-async function choose(db: Queryable, { capacity, total, offers }: ClaimRequest): Promise<Chosen[]> {
+/** Where a worker should draw from now. Takes no lock: what it says may be outdated when it arrives. */
+export async function choose(db: Queryable, { capacity, total, offers }: ClaimRequest): Promise<Chosen[]> {
   const free = [capacity.slots, capacity.cpus, capacity.memoryBytes];
   return db.query<Chosen>(chooseBatches, [...free, offers, total.cpus, total.memoryBytes]);
 }
 
-async function claimFrom(tx: Queryable, request: ClaimRequest, chosen: readonly Chosen[]): Promise<Lease[]> {
-  await lockBatches(tx, chosen.map((batch) => batch.id));
+/** The caller holds the locks of the chosen batches. */
+export async function claimFrom(tx: Queryable, request: ClaimRequest, chosen: readonly Chosen[]): Promise<Lease[]> {
+  if (chosen.length === 0) return [];
   return tx.query<Lease>(claimExecutions, [
     chosen.map((batch) => batch.id),
     chosen.map((batch) => batch.wanted),

@@ -1,6 +1,6 @@
 import type { Database, Queryable } from '@nexus/db';
 import { decideReport, filesOf, slotCostMicros, type ReportDecision, type ReportedExecution } from '@nexus/grid';
-import type { FinishedItem, ReportItem } from '@nexus/grid/contract';
+import { batchIdOf, type FinishedItem, type ReportItem } from '@nexus/grid/contract';
 import type { BlobStore } from '@nexus/storage';
 
 import { listMissing } from '../blobs/blob-index.ts';
@@ -48,8 +48,44 @@ export async function report({ database, blobs }: ReportDeps, request: Report): 
 }
 
 async function reportIn(tx: Queryable, blobs: BlobStore, request: Report): Promise<ReportOutcome> {
-  const ids = request.items.map((item) => item.executionId);
-  const rows = await lockExecutions(tx, ids);
+  await lockBatches(tx, batchesOf(request));
+  const [outcome] = await takeReports(tx, blobs, [request]);
+  if (!outcome) throw new Error('a report has an outcome');
+  return outcome;
+}
+
+export function batchesOf(request: Report): string[] {
+  return request.items.map((item) => batchIdOf(item.executionId));
+}
+
+/** Takes several workers' words at once. The caller holds the locks of all `batchesOf` them. */
+export async function takeReports(
+  tx: Queryable,
+  blobs: BlobStore,
+  requests: readonly Report[],
+): Promise<ReportOutcome[]> {
+  const rows = await readExecutions(tx, requests);
+  const outcomes: ReportOutcome[] = [];
+  const changes: Change[] = [];
+  for (const request of requests) {
+    const judged = await judge(tx, blobs, { request, rows });
+    changes.push(...judged.changes);
+    outcomes.push(judged.outcome);
+  }
+  await applyChanges(tx, changes);
+  return outcomes;
+}
+
+interface Judged {
+  outcome: ReportOutcome;
+  changes: Change[];
+}
+
+async function judge(
+  tx: Queryable,
+  blobs: BlobStore,
+  { request, rows }: { request: Report; rows: ReadonlyMap<string, ExecutionRow> },
+): Promise<Judged> {
   const incomplete = await publishOutputs(tx, blobs, { rows, request });
   const results: ReportResult[] = [];
   const changes: Change[] = [];
@@ -64,12 +100,11 @@ async function reportIn(tx: Queryable, blobs: BlobStore, request: Report): Promi
     // Two items on one execution in one call ("running", then "finished"): the second sees the first.
     row.state = change.state;
   }
-  await applyChanges(tx, changes);
-  return {
-    results,
-    batchIds: [...new Set(changes.map((change) => change.row.batchId))],
-    isQueueChanged: changes.some((change) => change.state === 'queued' || (change.attempt && change.row.hasParallelLimit)),
-  };
+  const batchIds = [...new Set(changes.map((change) => change.row.batchId))];
+  const isQueueChanged = changes.some(
+    (change) => change.state === 'queued' || (change.attempt !== undefined && change.row.hasParallelLimit),
+  );
+  return { outcome: { results, batchIds, isQueueChanged }, changes };
 }
 
 function verdict(decision: ReportDecision, isMissing: boolean): ReportResult {
@@ -77,8 +112,9 @@ function verdict(decision: ReportDecision, isMissing: boolean): ReportResult {
   return decision.kind === 'refuse' ? 'refused' : 'accepted';
 }
 
-async function lockExecutions(tx: Queryable, ids: readonly string[]): Promise<Map<string, ExecutionRow>> {
-  await lockBatches(tx, ids.map((id) => id.split('-', 1)[0] ?? id));
+async function readExecutions(tx: Queryable, requests: readonly Report[]): Promise<Map<string, ExecutionRow>> {
+  const ids = requests.flatMap((request) => request.items.map((item) => item.executionId));
+  if (ids.length === 0) return new Map();
   const rows = await tx.query<ExecutionRow>(
     `select e.id, e.batch_id as "batchId", e.account_id as "accountId", e.state, e.worker_id as "workerId", e.epoch,
        e.retries_used as "retriesUsed", e.times_lost as "timesLost", e.leased_at as "leasedAt",
@@ -145,7 +181,9 @@ interface Decided {
 
 function toChange({ row, item, decision, request, outputs }: Decided): Change {
   const sandbox = item.kind === 'running' || item.kind === 'finished' ? item.sandbox : null;
-  if (decision.kind === 'advance') return { row, state: decision.state, sandbox };
+  if (decision.kind === 'advance') {
+    return { row, state: decision.state, sandbox, ...(item.kind === 'running' ? { startedMsAgo: item.startedMsAgo } : {}) };
+  }
   const state = decision.kind === 'finish' ? decision.state : 'queued';
   const finished: FinishedItem | undefined = item.kind === 'finished' ? item : undefined;
   const reason = finished?.reason ?? (item.kind === 'worker_failed' ? item.reason : null);

@@ -47,7 +47,7 @@ const KEY = sha256('an environment');
 async function sayEverything(worker: FakeWorker, lease: Lease): Promise<void> {
   const ref = refOf(lease);
   const items: ReportItem[] = [
-    { ...ref, kind: 'running', sandbox: 'process' },
+    { ...ref, kind: 'running', sandbox: 'process', startedMsAgo: 0 },
     { ...ref, kind: 'publishing' },
     { ...ref, kind: 'released' },
     { ...ref, kind: 'worker_failed', reason: 'it broke' },

@@ -45,7 +45,7 @@ export function registerJoinRoute(api: Api, deps: WorkerDeps): void {
       const { id, token } = await deps.registry.register(request.body);
       if (request.body.previousToken !== undefined) await takeOver(deps, request.body.previousToken);
       deps.signals.notify('queue');
-      return { workerId: id, workerToken: token, heartbeatMs: Math.round(deps.leaseMs / 6), leaseMs: deps.leaseMs };
+      return { workerId: id, workerToken: token, heartbeatMs: Math.min(2000, Math.round(deps.leaseMs / 6)), leaseMs: deps.leaseMs };
     },
   );
 }

@@ -82,7 +82,7 @@ async function runInFolder(deps: AttemptDeps, held: HeldLease, { ref, folder }: 
     stdinPath: await fetchStdin(source, held, folder),
     signal,
     installDependencies: (runtime) => deps.environments.install({ held, ref, driver, source, runtime, pump }),
-    onStarted: () => void deps.mailbox.report({ ...ref, kind: 'running', sandbox: driver.name }),
+    onStarted: () => void deps.mailbox.report({ ...ref, kind: 'running', sandbox: driver.name, startedAtMs: performance.now() }),
     onOutput: async (streams) => {
       logs = await pump.run(streams);
     },

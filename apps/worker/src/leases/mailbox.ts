@@ -19,11 +19,24 @@ export interface MailboxHooks {
 
 type Result = ExchangeReply['results'][number];
 
+/** The start of a script, by this process's own clock. */
+export interface RunningNews {
+  kind: 'running';
+  executionId: string;
+  epoch: number;
+  sandbox: string;
+  startedAtMs: number;
+}
+
+export type News = Exclude<ReportItem, { kind: 'running' }> | RunningNews;
+
 interface OutgoingItem {
-  item: ReportItem;
+  item: News;
   settle(result: Result): void;
 }
 
+/** How long the start of a script and its log may wait for its end. */
+const GATHER_MS = 20;
 const MAX_ITEMS = 500;
 const MAX_LOGS = 500;
 /** Log bytes waiting to be sent before scripts are slowed down. */
@@ -44,6 +57,7 @@ export class Mailbox {
   #waitingBytes = 0;
   #roomWaiters: (() => void)[] = [];
   #pumping: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(options: { client: GridClient; hooks: MailboxHooks; logger: Logger }) {
@@ -56,17 +70,18 @@ export class Mailbox {
   async pushLog(item: LogItem): Promise<void> {
     this.#logs.push(item);
     this.#waitingBytes += item.data?.length ?? 0;
-    this.#kick();
+    this.#kickSoon();
     while (this.#waitingBytes > MAX_WAITING_BYTES && !this.#isClosed) {
       await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
     }
   }
 
   /** Resolves with the control plane's verdict, however long that takes. */
-  report(item: ReportItem): Promise<Result> {
+  report(item: News): Promise<Result> {
     return new Promise((resolve) => {
       this.#items.push({ item, settle: resolve });
-      this.#kick();
+      if (item.kind === 'running') this.#kickSoon();
+      else this.#kick();
     });
   }
 
@@ -77,10 +92,18 @@ export class Mailbox {
 
   close(): void {
     this.#isClosed = true;
+    clearTimeout(this.#timer);
     this.#freeRoom();
   }
 
+  /** For news that may well be followed by more: of a short script, its start, its log and its end travel together. */
+  #kickSoon(): void {
+    this.#timer ??= setTimeout(() => this.#kick(), GATHER_MS);
+  }
+
   #kick(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#pumping ??= this.#pump().finally(() => {
       this.#pumping = undefined;
       if (this.#hasMail() && !this.#isClosed) this.#kick();
@@ -110,7 +133,7 @@ export class Mailbox {
       try {
         const reply = await this.#client.exchange({
           logs,
-          items: items.map((outgoing) => outgoing.item),
+          items: items.map(({ item }) => (item.kind === 'running' ? withAge(item) : item)),
           ...(reserved ? { capacity: reserved, knownBatches: this.#hooks.knownBatches() } : {}),
         });
         for (const [position, outgoing] of items.entries()) outgoing.settle(reply.results[position] ?? 'refused');
@@ -140,4 +163,9 @@ export class Mailbox {
   #freeRoom(): void {
     for (const resolve of this.#roomWaiters.splice(0)) resolve();
   }
+}
+
+// The control plane's clock decides; from here only how long ago it was.
+function withAge({ startedAtMs, ...item }: RunningNews): ReportItem {
+  return { ...item, startedMsAgo: Math.max(0, Math.round(performance.now() - startedAtMs)) };
 }

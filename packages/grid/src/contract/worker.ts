@@ -92,7 +92,13 @@ export const finishedItemSchema = z.strictObject({
 export type FinishedItem = z.infer<typeof finishedItemSchema>;
 
 export const reportItemSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ ...itemBase, kind: z.literal('running'), sandbox: z.string() }),
+  z.strictObject({
+    ...itemBase,
+    kind: z.literal('running'),
+    sandbox: z.string(),
+    /** The news may have waited for more to travel with. */
+    startedMsAgo: z.number().int().min(0).max(3_600_000).default(0),
+  }),
   z.strictObject({ ...itemBase, kind: z.literal('publishing') }),
   /** Given back unstarted (drain, prefetched too much): counts as no attempt. */
   z.strictObject({ ...itemBase, kind: z.literal('released') }),
@@ -100,7 +106,7 @@ export const reportItemSchema = z.discriminatedUnion('kind', [
   z.strictObject({ ...itemBase, kind: z.literal('worker_failed'), reason: z.string().max(2000) }),
   finishedItemSchema,
 ]);
-export type ReportItem = z.infer<typeof reportItemSchema>;
+export type ReportItem = z.output<typeof reportItemSchema>;
 
 /** One call does it all: logs, state changes and, if `capacity` is given, new leases. */
 export const exchangeRequestSchema = z.strictObject({
