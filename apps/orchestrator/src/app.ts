@@ -2,10 +2,11 @@ import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 
-import { migrate, openDatabase, type Database } from '@nexus/db';
+import { isConnectionError, migrate, openDatabase, type Database } from '@nexus/db';
 import { startLoop, type BackgroundLoop } from '@nexus/kit/background';
 import { createHttpServer, type HttpServer } from '@nexus/kit/http-server';
 import type { Logger } from '@nexus/kit/logger';
+import { retry } from '@nexus/kit/retry';
 import { FolderBlobStore } from '@nexus/storage';
 import { createVault } from '@nexus/vault';
 
@@ -36,9 +37,12 @@ export interface App {
   close(): Promise<void>;
 }
 
+/** Both may start at the same moment, after a reboot for example. */
+const DATABASE_START = { attempts: 60, firstDelayMs: 50, maxDelayMs: 1000 };
+
 /** The control plane: migrates the database, then serves. Everything it needs is made here. */
 export async function createApp(config: Config, { logger }: { logger: Logger }): Promise<App> {
-  await migrate(config.DATABASE_URL);
+  await retry(DATABASE_START, () => migrate(config.DATABASE_URL), { isRetryable: isConnectionError });
   const database = openDatabase({ url: config.DATABASE_URL, maxConnections: 20 });
   const blobs = await FolderBlobStore.open(config.BLOB_FOLDER);
   const signals = new Signals(database, config.DATABASE_URL);

@@ -91,3 +91,11 @@ function prepare(text: string, values: readonly unknown[]): { text: string; valu
   }
   return { text, values: [...values], ...(name === undefined ? {} : { name }) };
 }
+
+/** Refused, cut, or not ready yet: the server is away, and what was asked says nothing about it. */
+const CONNECTION_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', '57P01', '57P02', '57P03', '08006']);
+
+export function isConnectionError(error: unknown): boolean {
+  if (CONNECTION_CODES.has(systemErrorCode(error) ?? '')) return true;
+  return error instanceof Error && /connection terminated|timeout exceeded when trying/i.test(error.message);
+}
