@@ -5,7 +5,7 @@
  */
 const TEST = '[.]test[.]ts$';
 /** Code that is never part of a running service. */
-const NOT_PRODUCTION = [TEST, '^(e2e|bench|scripts)/', '^packages/testkit/', '[.]config[.]ts$'];
+const NOT_PRODUCTION = [TEST, '/src/testing/', '^(e2e|bench|scripts)/', '^packages/testkit/', '[.]config[.]ts$'];
 /** Core modules that do something; `node:crypto` hashing and `node:path` are pure enough. */
 const INPUT_OUTPUT =
   '^(node:)?(fs|net|tls|http|http2|https|dgram|dns|child_process|cluster|worker_threads|os)(/|$)';
@@ -72,7 +72,7 @@ module.exports = {
       severity: 'error',
       comment:
         'A contract is imported by servers, command lines and the browser: zod and contract files only.',
-      from: { path: '^(packages/[^/]+/src/contract)/', pathNot: TEST },
+      from: { path: '^(packages/(?:grid|assistant)/src/contract)/', pathNot: TEST },
       to: { pathNot: ['^$1/', '(^|/)node_modules/zod/'] },
     },
     {

@@ -54,6 +54,15 @@ test('metrics are what Prometheus reads, and true', async () => {
 });
 
 describe('the API document', () => {
+  interface Document {
+    openapi: string;
+    info: object;
+    paths: Record<string, Record<string, Operation>>;
+  }
+
+  // What it must be is what these tests look at.
+  const readDocument = async () => (await (await get('/docs/json')).json()) as Document;
+
   interface Operation {
     responses: Record<string, unknown>;
     parameters?: { name: string; in: string; schema: unknown }[];
@@ -61,7 +70,7 @@ describe('the API document', () => {
   }
 
   test('is OpenAPI 3, and every reference in it leads somewhere', async () => {
-    const document = await (await get('/docs/json')).json();
+    const document = await readDocument();
     expect(document.openapi).toMatch(/^3\./);
     expect(document.info).toMatchObject({ title: expect.any(String), version: expect.any(String) });
     const text = JSON.stringify(document);
@@ -72,7 +81,7 @@ describe('the API document', () => {
   });
 
   test('says of each route what goes in and what comes out', async () => {
-    const document = await (await get('/docs/json')).json();
+    const document = await readDocument();
     const operations = Object.entries<Record<string, Operation>>(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
     );
@@ -84,8 +93,8 @@ describe('the API document', () => {
         expect(operation.parameters?.find((one) => one.in === 'path' && one.name === parameter)?.schema, name).toBeDefined();
       }
     }
-    const submit = document.paths['/api/v1/batches'].post as Operation;
-    expect(JSON.stringify(submit.requestBody)).toContain('idempotencyKey');
+    const submit = document.paths['/api/v1/batches']?.['post'];
+    expect(JSON.stringify(submit?.requestBody)).toContain('idempotencyKey');
   });
 
   test('can be read by people', async () => {
@@ -98,7 +107,7 @@ describe('an answer that is an error', () => {
   test('names what is not there, without its query', async () => {
     const { status, body } = await ana.api.get('/nothing/here?token=abc');
     expect([status, body]).toEqual([404, { error: { code: 'not_found', message: 'there is no GET /api/v1/nothing/here', retryable: false } }]);
-    expect((await (await get('/nowhere')).json()).error.code).toBe('not_found');
+    expect(await (await get('/nowhere')).json()).toMatchObject({ error: { code: 'not_found' } });
     expect((await ana.api.raw('/whoami', { method: 'DELETE' })).status).toBe(404);
   });
 
@@ -113,7 +122,8 @@ describe('an answer that is an error', () => {
     const huge = JSON.stringify({ all: 'x'.repeat(2 << 20) });
     const send = (path: string) => ana.api.raw(path, { method: 'POST', body: huge, headers: { 'content-type': 'application/json' } });
     const response = await send('/batches/abcdefghijkl/retry');
-    expect([response.status, (await response.json()).error.code]).toEqual([413, 'payload_too_large']);
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({ error: { code: 'payload_too_large' } });
   });
 
   test('tells nothing of what went wrong inside', async () => {

@@ -11,7 +11,7 @@ import type { Database } from '@nexus/db';
 import { commandLine, processTree } from '../measuring/processes.ts';
 import { startControlPlane, startDatabaseServer } from './control-plane.ts';
 import { openApi, type Api } from './http.ts';
-import { freePort, startService, waitUntil } from './service.ts';
+import { freePort, startService, waitUntil, type Service } from './service.ts';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -62,14 +62,17 @@ export async function startPlatform(
     logPath: join(folder, 'platform.log'),
     env: { NEXUS_HOME: home, ...inherited() },
   });
-  const localFile = join(home, 'local.json');
-  const explain = async (error: unknown) => {
+  try {
+    return await connect(service, join(home, 'local.json'));
+  } catch (error) {
     await service.stop();
-    throw new Error(await readFile(join(folder, 'platform.log'), 'utf8'), { cause: error });
-  };
-  await waitUntil(async () => (await readFile(localFile)).length > 0, 'the platform').catch(
-    explain,
-  );
+    const log = await readFile(join(folder, 'platform.log'), 'utf8');
+    throw new Error(`the platform did not start: ${log}`, { cause: error });
+  }
+}
+
+async function connect(service: Service, localFile: string): Promise<Platform> {
+  await waitUntil(async () => (await readFile(localFile)).length > 0, 'the platform');
   // Written by `nexus up` with these two fields.
   const { apiUrl, apiKey } = JSON.parse(await readFile(localFile, 'utf8')) as {
     apiUrl: string;

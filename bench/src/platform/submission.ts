@@ -16,7 +16,7 @@ export interface Job {
   args: readonly (readonly string[])[];
 }
 
-export function toSubmission({ script, text, args }: Job): Submission {
+function toSubmission({ script, text, args }: Job): Submission {
   const bytes = Buffer.from(text);
   const entry: FileEntry = {
     type: 'file',

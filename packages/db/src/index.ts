@@ -1,4 +1,4 @@
 export { isConnectionError, openDatabase, type Database, type Queryable } from './database.ts';
 export { listen, type Listener } from './listener.ts';
-export { migrate, SchemaTooNewError } from './migrate.ts';
+export { migrate } from './migrate.ts';
 export { loadSql } from './sql.ts';

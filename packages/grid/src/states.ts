@@ -17,8 +17,6 @@ export const TRANSITIONS: Readonly<Record<ExecutionState, readonly ExecutionStat
   lost: [],
 };
 
-export const ACTIVE_STATES = ['leased', 'running', 'publishing'] as const satisfies readonly ExecutionState[];
-
 export function isTerminal(state: ExecutionState): boolean {
   return TRANSITIONS[state].length === 0;
 }

@@ -1,3 +1,4 @@
+import type { InjectOptions } from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
@@ -15,7 +16,7 @@ function serve(thrown: unknown) {
   return server;
 }
 
-async function ask(thrown: unknown, options: Parameters<ReturnType<typeof serve>['inject']>[0] = '/fails') {
+async function ask(thrown: unknown, options: string | InjectOptions = '/fails') {
   const answer = await serve(thrown).inject(options);
   return { status: answer.statusCode, body: answer.json(), text: answer.body };
 }

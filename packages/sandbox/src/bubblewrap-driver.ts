@@ -1,9 +1,11 @@
+import { openSync, writeFileSync } from 'node:fs';
 import { describeIsolation } from './describe-isolation.ts';
 import { dropPrivileges } from './drop-privileges.ts';
 import type { RunningSandbox, SandboxDriver, SandboxSpec } from './driver.ts';
 import { requireTools } from './host-tools.ts';
 import { launch } from './launch.ts';
 import { limitProcesses } from './limit-processes.ts';
+import { setMark } from './process-mark.ts';
 import { startChecked } from './start-checked.ts';
 import { notStarted } from './not-started.ts';
 import {
@@ -81,10 +83,19 @@ function initCommand(drop: readonly string[], spec: SandboxSpec, limit: string):
   return ['/bin/sh', '-c', limit + script, 'sh', spec.cwd, ...spec.command];
 }
 
+/** bwrap reads the filter from a file; one for all executions. */
+function writeFilter(host: SandboxHost): string | null {
+  const filter = noUserNamespacesFilter(process.arch);
+  if (filter === null) return null;
+  const path = host.scratch.newPath('filter');
+  writeFileSync(path, filter);
+  return path;
+}
+
 export function createBubblewrapDriver(host: SandboxHost): SandboxDriver {
   const tools = requireTools(host.tools, ['bwrap', 'sh', 'setpriv']);
   const drop = dropPrivileges(tools);
-  const filter = noUserNamespacesFilter(process.arch);
+  const filter = writeFilter(host);
 
   async function startInView(spec: SandboxSpec): Promise<RunningSandbox> {
     const views = await host.views();
@@ -93,11 +104,12 @@ export function createBubblewrapDriver(host: SandboxHost): SandboxDriver {
     if (spec.network) await host.metadata.block('scripts');
     const { view } = built;
     const limit = await limitProcesses(host, spec);
+    const mark = host.nextMark();
     const argv = (joinFiles: readonly string[]): string[] => [
       ...[
         tools.sh,
         '-c',
-        `${joinCgroups(joinFiles)}${setResourceLimits(spec.limits)}exec "$@"`,
+        `${joinCgroups(joinFiles)}${setMark(mark)}${setResourceLimits(spec.limits)}exec "$@"`,
         'sh',
       ],
       ...[
@@ -110,9 +122,10 @@ export function createBubblewrapDriver(host: SandboxHost): SandboxDriver {
     ];
     return launch(host, spec, {
       tree: 'namespace',
+      ...(mark === undefined ? {} : { mark }),
       argv,
       release: view.release,
-      ...(filter === null ? {} : { extra: () => filter }),
+      ...(filter === null ? {} : { openExtra: () => openSync(filter, 'r') }),
     });
   }
 

@@ -16,7 +16,7 @@ import { startChecked } from './start-checked.ts';
 import { notStarted } from './not-started.ts';
 import type { MetadataBlock } from './metadata-block.ts';
 import type { ProcessTree } from './process-tree.ts';
-import { supervise, type LauncherExit } from './supervise.ts';
+import { supervise, type Launched } from './supervise.ts';
 
 export interface DockerOptions {
   /** Stable over the worker's restarts: `sweepContainers` removes what an earlier life left. */
@@ -100,14 +100,10 @@ function treeOf(container: Docker.Container): ProcessTree {
   };
 }
 
-async function waitForContainer(container: Docker.Container): Promise<LauncherExit> {
-  try {
-    const answer: unknown = await container.wait();
-    const hasCode = typeof answer === 'object' && answer !== null && 'StatusCode' in answer;
-    return { exitCode: hasCode ? Number(answer.StatusCode) : 255, isReady: true, error: '' };
-  } catch (error) {
-    return { exitCode: 255, isReady: false, error: `lost the container: ${sentenceOf(error)}` };
-  }
+async function waitForContainer(container: Docker.Container): Promise<number> {
+  const answer: unknown = await container.wait();
+  const hasCode = typeof answer === 'object' && answer !== null && 'StatusCode' in answer;
+  return hasCode ? Number(answer.StatusCode) : 255;
 }
 
 async function countOomKills(container: Docker.Container): Promise<number> {
@@ -139,13 +135,22 @@ async function attach(container: Docker.Container, spec: SandboxSpec): Promise<D
   return socket as Duplex;
 }
 
-async function startAndWait(container: Docker.Container): Promise<LauncherExit> {
-  try {
-    await container.start();
-  } catch (error) {
-    return { exitCode: 255, isReady: false, error: sentenceOf(error) };
-  }
-  return waitForContainer(container);
+/** Starts and waits; an engine that refuses or goes away is told like a launcher that failed. */
+function followContainer(
+  container: Docker.Container,
+  socket: Duplex,
+): Pick<Launched, 'exited' | 'report'> {
+  let fault: string | null = null;
+  const exited = container
+    .start()
+    .then(() => waitForContainer(container))
+    .catch((error: unknown) => {
+      fault = sentenceOf(error);
+      // The engine would keep the connection open for ever.
+      socket.destroy();
+      return 255;
+    });
+  return { exited, report: () => Promise.resolve({ isReady: fault === null, error: fault ?? '' }) };
 }
 
 async function runContainer(
@@ -157,16 +162,11 @@ async function runContainer(
   const socket = await attach(container, spec);
   const output = splitDockerOutput(socket);
   feed(spec.stdin, socket);
-  const exited = startAndWait(container);
   return supervise({
     spec,
     tree: treeOf(container),
     ...output,
-    // Without a start the engine would keep the connection open for ever.
-    exited: exited.then((exit) => {
-      if (!exit.isReady) socket.destroy();
-      return exit;
-    }),
+    ...followContainer(container, socket),
     usage: async () => ({
       cpuMs: null,
       maxMemoryBytes: null,

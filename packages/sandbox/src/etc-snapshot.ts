@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
-import { cp, lstat, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { cp, lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeOpenDirectory, writeOpenFile } from './open-files.ts';
 import { scriptIds } from './sandbox-owner.ts';
 
 /** What interpreters, TLS and time zones need; nothing that tells who uses the machine. */
@@ -68,11 +69,11 @@ async function copyPublic(source: string, target: string): Promise<void> {
  * by the next worker.
  */
 export async function makeEtcSnapshot(directory: string): Promise<void> {
-  await mkdir(directory, { mode: 0o755 });
+  await makeOpenDirectory(directory);
   const versioned = (await readdir('/etc')).filter((name) => VERSIONED.test(name));
   const names = [...new Set([...ENTRIES, ...versioned])];
   await Promise.all(names.map((name) => copyPublic(`/etc/${name}`, join(directory, name))));
   for (const [name, content] of Object.entries(generatedFiles())) {
-    await writeFile(join(directory, name), content);
+    await writeOpenFile(join(directory, name), content);
   }
 }

@@ -53,11 +53,13 @@ export function environmentScript(env: Readonly<Record<string, string>>): string
 
 /**
  * The last step, already inside and without privileges: `$1` is the working directory, the rest
- * the command. What fails before `ready` is the reason of `not_started`.
+ * the command. What fails before `ready` is the reason of `not_started`. The umask is everybody's
+ * usual one, so that modes of results do not depend on how a worker was started.
  */
 const FINAL_SCRIPT = `
 cd -- "$1" 2>/dev/null || { echo "the working directory $1 does not exist or may not be entered" >&2; exit 126; }
 shift
+umask 022
 . /dev/fd/${ENVIRONMENT_FD} || exit 126
 command -v -- "$1" >/dev/null 2>&1 || { echo "the command $1 was not found or may not be run" >&2; exit 127; }
 echo ${READY_LINE} >&2

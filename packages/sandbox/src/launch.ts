@@ -11,7 +11,7 @@ import {
   type ProcessTree,
   type TreeContext,
 } from './process-tree.ts';
-import { waitForLauncher } from './launcher-exit.ts';
+import { followLauncher } from './launcher-exit.ts';
 import type { SandboxHost } from './sandbox-host.ts';
 import { openStdio, type SandboxStdio } from './sandbox-stdio.ts';
 import { closeQuietly } from './scratch-directory.ts';
@@ -20,8 +20,8 @@ import { supervise } from './supervise.ts';
 export interface LaunchPlan {
   /** The launcher's argv; `joinFiles` as in Cgroup. */
   argv(joinFiles: readonly string[]): readonly string[];
-  /** Content of EXTRA_FD; what it throws is the reason of `not_started`. */
-  extra?: () => string | Buffer;
+  /** Opens what becomes EXTRA_FD; what it throws is the reason of `not_started`. */
+  openExtra?: () => number;
   tree: 'namespace' | 'group';
   mark?: ProcessMark;
   /** Called once when everything is over, also after a failed start. */
@@ -42,20 +42,14 @@ interface Launch {
   plan: LaunchPlan;
 }
 
-function openExtra({ host, plan }: Launch): number | 'ignore' {
-  const content = plan.extra?.();
-  return content === undefined ? 'ignore' : host.scratch.openHidden(content);
-}
-
-async function prepare(launched: Launch, undo: DisposableStack): Promise<Prepared> {
-  const { host, spec } = launched;
+async function prepare({ host, spec, plan }: Launch, undo: DisposableStack): Promise<Prepared> {
   const stdio = await openStdio(host.fifos, spec.stdin);
   undo.defer(() => stdio.abandon());
   const cgroup = host.cgroups?.create(spec.id, spec.limits) ?? null;
   undo.defer(() => void cgroup?.remove());
   const environmentFd = host.scratch.openHidden(environmentScript(spec.env));
   undo.defer(() => closeQuietly(environmentFd));
-  const extraFd = openExtra(launched);
+  const extraFd = plan.openExtra?.() ?? 'ignore';
   undo.defer(() => extraFd === 'ignore' || closeQuietly(extraFd));
   return { stdio, cgroup, environmentFd, extraFd };
 }
@@ -76,9 +70,13 @@ function treeOf(
   cgroup: Cgroup | null,
 ): ProcessTree {
   if (pid === undefined) return emptyTree;
-  const context: TreeContext = { launcherPid: pid, cgroup, processes: host.processes };
-  if (plan.tree === 'namespace') return namespaceTree(context);
-  return groupTree(plan.mark === undefined ? context : { ...context, mark: plan.mark });
+  const context: TreeContext = {
+    launcherPid: pid,
+    cgroup,
+    processes: host.processes,
+    ...(plan.mark === undefined ? {} : { mark: plan.mark }),
+  };
+  return plan.tree === 'namespace' ? namespaceTree(context) : groupTree(context);
 }
 
 function run(launched: Launch, prepared: Prepared): RunningSandbox {
@@ -98,7 +96,7 @@ function run(launched: Launch, prepared: Prepared): RunningSandbox {
     spec,
     tree: treeOf(launched, child.pid, cgroup),
     ...stdio.connect(child),
-    exited: waitForLauncher(child),
+    ...followLauncher(child),
     usage: cgroup === null ? null : () => Promise.resolve(cgroup.readUsage()),
     async release() {
       await cgroup?.remove();

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { READY_LINE } from './launch-script.ts';
-import type { LauncherExit } from './supervise.ts';
+import type { Launched } from './supervise.ts';
 
 const STATUS_BYTES = 16 * 1024;
 
@@ -32,19 +32,25 @@ function waitForError(child: ChildProcess): Promise<Error> {
   return promise;
 }
 
-/** `status` is what the launcher writes until the script starts, ending with the ready line. */
-export async function waitForLauncher(child: ChildProcess): Promise<LauncherExit> {
+/** The child's stderr is what the launcher writes until the script starts, ending with the ready line. */
+export function followLauncher(child: ChildProcess): Pick<Launched, 'exited' | 'report'> {
   if (child.pid === undefined) {
-    const error = await waitForError(child);
+    const failed = waitForError(child);
     return {
-      exitCode: 127,
-      isReady: false,
-      error: `could not start the launcher: ${error.message}`,
+      exited: failed.then(() => 127),
+      report: async () => ({
+        isReady: false,
+        error: `could not start the launcher: ${(await failed).message}`,
+      }),
     };
   }
   const status = readStatus(child.stderr);
-  const exitCode = await waitForCode(child);
-  const text = await status;
-  // The launcher's shell may add a remark on how the script died.
-  return { exitCode, isReady: text.split('\n').includes(READY_LINE), error: text };
+  return {
+    exited: waitForCode(child),
+    async report() {
+      const text = await status;
+      // The launcher's shell may add a remark on how the script died.
+      return { isReady: text.split('\n').includes(READY_LINE), error: text };
+    },
+  };
 }

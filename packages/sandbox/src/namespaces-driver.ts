@@ -39,8 +39,10 @@ export function createNamespacesDriver(host: SandboxHost): SandboxDriver {
     const needsSysfs = setup.isRealRoot && !spec.network;
     return launch(host, spec, {
       tree: 'namespace',
-      extra: () =>
-        buildFstab({ spec, view, system: views.system, sysfs: needsSysfs ? sysfs : null }),
+      openExtra: () => {
+        const parts = { spec, view, system: views.system, sysfs: needsSysfs ? sysfs : null };
+        return host.scratch.openHidden(buildFstab(parts));
+      },
       release: view.release,
       argv: (joinFiles) => [
         ...unshareCommand(setup, spec.network),

@@ -2,7 +2,7 @@ import { describeLimits } from './describe-isolation.ts';
 import type { RunningSandbox, SandboxDriver, SandboxSpec } from './driver.ts';
 import { launch } from './launch.ts';
 import { finalCommand, joinCgroups, setProcessLimit, setResourceLimits } from './launch-script.ts';
-import { createMark } from './process-mark.ts';
+import { setMark } from './process-mark.ts';
 import { startChecked } from './start-checked.ts';
 import type { SandboxHost } from './sandbox-host.ts';
 
@@ -22,16 +22,14 @@ function dieWithWorker(host: SandboxHost): string[] {
  */
 export function createProcessDriver(host: SandboxHost): SandboxDriver {
   const sh = host.tools.sh ?? '/bin/sh';
-  // Without a cgroup, daemons are found by a mark, and the process limit is the whole user's.
+  // Without a cgroup the process limit is the whole user's.
   const isLimitedByShell = host.cgroups === null;
-  const marksProcesses = process.platform === 'linux' && isLimitedByShell;
-  let starts = 0;
 
   async function startPlain(spec: SandboxSpec): Promise<RunningSandbox> {
-    const mark = marksProcesses ? createMark((starts += 1)) : undefined;
+    const mark = host.nextMark();
     const limits = [
       setResourceLimits(spec.limits),
-      mark === undefined ? '' : `ulimit -m ${mark.kilobytes}\n`,
+      setMark(mark),
       isLimitedByShell ? setProcessLimit(spec.limits.processes + (await host.ownThreads())) : '',
     ];
     return launch(host, spec, {

@@ -33,7 +33,7 @@ export interface TreeContext {
   launcherPid: number;
   cgroup: Cgroup | null;
   processes: ProcessTable;
-  /** Finds daemons in a group tree without a cgroup. */
+  /** Finds, where there is no cgroup, who left the tree. */
   mark?: ProcessMark;
 }
 
@@ -48,7 +48,28 @@ export const emptyTree: ProcessTree = {
   measure: () => Promise.resolve([]),
 };
 
-export function namespaceTree({ launcherPid, cgroup, processes }: TreeContext): ProcessTree {
+/** A launcher makes its init within milliseconds; one that has not by then is stuck. */
+const INIT_DEADLINE_MS = 1_000;
+
+/** Ends an init whose launcher was killed before init could ask to die with it. */
+async function killOrphans({ launcherPid, cgroup, processes, mark }: TreeContext): Promise<void> {
+  if (cgroup !== null) return cgroup.empty();
+  for (;;) {
+    const rows = await processes(0);
+    const marked = mark?.filterMarked(rows);
+    const orphans = rows.filter(
+      (row) => row.groupId === launcherPid || marked?.has(row.pid) === true,
+    );
+    if (orphans.length === 0) return;
+    for (const row of orphans) sendSignal(row.pid, 'SIGKILL');
+    await delay(KILL_PAUSE_MS);
+  }
+}
+
+export function namespaceTree(context: TreeContext): ProcessTree {
+  const { launcherPid, cgroup, processes } = context;
+  let firstKillMs: number | null = null;
+  let isLauncherKilled = false;
   const listInside = async (
     maxAgeMs: number,
   ): Promise<{ init: ProcessRow | undefined; scripts: ProcessRow[] }> => {
@@ -60,14 +81,18 @@ export function namespaceTree({ launcherPid, cgroup, processes }: TreeContext): 
       const { scripts } = await listInside(0);
       for (const row of scripts) sendSignal(row.pid, 'SIGTERM');
     },
+    // Init's death ends the namespace, and the launcher then sees it end. Killed between its fork
+    // and the moment init is tied to it, a launcher would leave the whole namespace running.
     async kill() {
+      firstKillMs ??= performance.now();
       const { init } = await listInside(0);
-      // Init's death ends the namespace, and the launcher then sees it end. Before init exists
-      // the launcher itself has to go.
-      sendSignal(init?.pid ?? launcherPid, 'SIGKILL');
+      if (init !== undefined) return sendSignal(init.pid, 'SIGKILL');
+      if (performance.now() - firstKillMs < INIT_DEADLINE_MS) return;
+      isLauncherKilled = true;
+      sendSignal(launcherPid, 'SIGKILL');
     },
     async finish() {
-      await cgroup?.empty();
+      if (cgroup !== null || isLauncherKilled) await killOrphans(context);
     },
     async measure() {
       return (await listInside(SHARED_LISTING_MS)).scripts;
@@ -83,8 +108,8 @@ export function namespaceTree({ launcherPid, cgroup, processes }: TreeContext): 
 function groupMembers(launcherPid: number, mark: ProcessMark | undefined) {
   let known = new Map<number, string | null>();
   let groups = new Set<number>([launcherPid]);
-  return async (rows: readonly ProcessRow[]): Promise<ProcessRow[]> => {
-    const marked = await mark?.filterMarked(rows);
+  return (rows: readonly ProcessRow[]): ProcessRow[] => {
+    const marked = mark?.filterMarked(rows);
     const descendants = new Set(listDescendants(rows, launcherPid).map((row) => row.pid));
     const members = rows.filter(
       (row) =>

@@ -1,5 +1,6 @@
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeOpenDirectory, writeOpenFile } from './open-files.ts';
 import type { PlacedMount } from './place-mounts.ts';
 import type { RootView } from './root-view.ts';
 import type { ScratchDirectory } from './scratch-directory.ts';
@@ -22,8 +23,8 @@ interface RootDirectory {
 }
 
 async function makeMountPoint(path: string, isFile: boolean): Promise<void> {
-  await mkdir(isFile ? dirname(path) : path, { recursive: true });
-  if (isFile) await writeFile(path, '', { flag: 'a' });
+  await makeOpenDirectory(isFile ? dirname(path) : path);
+  if (isFile) await writeOpenFile(path, '');
 }
 
 async function makeRoot(
@@ -32,11 +33,9 @@ async function makeRoot(
   mounts: readonly PlacedMount[],
 ): Promise<string> {
   const inRoot = (path: string): string => join(root, path);
-  // World-readable, as the script's uid has to walk through it; the scratch directory above is not.
-  await mkdir(root, { mode: 0o755 });
-  for (const directory of view.directories) await mkdir(inRoot(directory), { recursive: true });
+  for (const directory of view.directories) await makeOpenDirectory(inRoot(directory));
   for (const [name, text] of Object.entries(view.symlinks)) await symlink(text, inRoot(name));
-  for (const device of view.devices) await writeFile(inRoot(`dev/${device}`), '');
+  for (const device of view.devices) await writeOpenFile(inRoot(`dev/${device}`), '');
   for (const bind of view.binds) await makeMountPoint(inRoot(bind.target), bind.isFile);
   for (const mount of mounts) {
     if (mount.placement === 'root') await makeMountPoint(inRoot(mount.target), mount.isFile);

@@ -85,7 +85,7 @@ test.each([
 
 test('tells names of runtimes from names of images', () => {
   expect(findRuntimeByName('python:3.12')).toBeUndefined();
-  expect(findRuntimeByName('ghcr.io/me/image@sha256:00')).toBeUndefined();
+  expect(findRuntimeByName('registry.example/me/image@sha256:00')).toBeUndefined();
   expect(findRuntimeByName('pypy3.10')?.name).toBe('python');
 });
 

@@ -5,6 +5,7 @@ import { findCgroupParent } from './find-cgroup-parent.ts';
 import { findHostTools, type HostTools } from './host-tools.ts';
 import { createMetadataBlock, type MetadataBlock } from './metadata-block.ts';
 import { createThreadCounter } from './own-threads.ts';
+import { createMarks, type ProcessMark } from './process-mark.ts';
 import { createProcessTable, type ProcessTable } from './process-table.ts';
 import { listStrayFds } from './stray-fds.ts';
 import { createViewBuilder, type ViewBuilder } from './sandbox-view.ts';
@@ -24,6 +25,8 @@ export interface SandboxHost {
   readonly cgroups: CgroupParent | null;
   readonly processes: ProcessTable;
   readonly ownThreads: () => Promise<number>;
+  /** A mark for an execution that no cgroup holds together. */
+  readonly nextMark: () => ProcessMark | undefined;
   readonly metadata: MetadataBlock;
   readonly strayFds: readonly number[];
   readonly nullFd: number;
@@ -33,7 +36,7 @@ export interface SandboxHost {
 }
 
 export interface SandboxHostOptions {
-  /** For pipes and mount points; a short-lived directory is made in it. Default: the system's temporary directory. */
+  /** For pipes and mount points; a short-lived directory is made in it. Default: /dev/shm, else the system's temporary directory. */
   stateDirectory?: string;
   /** false: behave as on a machine where no cgroup can be made. */
   useCgroups?: boolean;
@@ -53,6 +56,7 @@ export async function openSandboxHost(options: SandboxHostOptions = {}): Promise
     cgroups,
     processes: createProcessTable(tools.ps),
     ownThreads: createThreadCounter(),
+    nextMark: cgroups === null ? createMarks() : () => undefined,
     metadata: createMetadataBlock(tools),
     strayFds: listStrayFds(),
     nullFd,

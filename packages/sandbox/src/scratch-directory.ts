@@ -1,5 +1,8 @@
 import {
+  accessSync,
+  chmodSync,
   closeSync,
+  constants,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -40,7 +43,19 @@ async function sweepScratch(parent: string): Promise<void> {
   );
 }
 
-export async function createScratchDirectory(given: string = tmpdir()): Promise<ScratchDirectory> {
+/** Memory where there is some to write to: files here live for milliseconds. */
+function defaultParent(): string {
+  try {
+    accessSync('/dev/shm', constants.W_OK);
+    return '/dev/shm';
+  } catch {
+    return tmpdir();
+  }
+}
+
+export async function createScratchDirectory(
+  given: string = defaultParent(),
+): Promise<ScratchDirectory> {
   mkdirSync(given, { recursive: true });
   // Mount points have to be named as the kernel names them.
   const parent = realpathSync(given);
@@ -52,7 +67,9 @@ export async function createScratchDirectory(given: string = tmpdir()): Promise<
     newPath,
     openHidden(content) {
       const file = newPath('hidden');
-      writeFileSync(file, content, { mode: 0o444, flag: 'wx' });
+      writeFileSync(file, content, { flag: 'wx' });
+      // A mode given at creation would be cut by the worker's umask.
+      chmodSync(file, 0o444);
       try {
         return openSync(file, 'r');
       } finally {

@@ -7,11 +7,9 @@ import type { ProcessTree } from './process-tree.ts';
 import { watchDisk } from './watch-disk.ts';
 import { watchMemory } from './watch-memory.ts';
 
-/** How the launcher itself ended. */
-export interface LauncherExit {
-  exitCode: number;
+/** Whether the script came to run, and what its launcher said otherwise. */
+export interface LaunchReport {
   isReady: boolean;
-  /** What the launcher said when the script did not start. */
   error: string;
 }
 
@@ -20,16 +18,22 @@ export interface Launched {
   tree: ProcessTree;
   stdout: Readable;
   stderr: Readable;
-  /** Never rejects. */
-  exited: Promise<LauncherExit>;
+  /** The launcher's exit code. Never rejects. */
+  exited: Promise<number>;
+  /**
+   * Asked once the tree is gone, never before: a launcher killed while it forks leaves an orphan
+   * that holds its pipe open.
+   */
+  report(): Promise<LaunchReport>;
   /** Asked once, after the end. null: nothing counts here, so memory is watched. */
   usage: (() => Promise<CgroupUsage>) | null;
   /** Frees what the driver holds for this execution. */
   release(): Promise<void>;
 }
 
-const KILL_AGAIN_MS = 100;
+const KILL_AGAIN_MS = 25;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** A reader that destroys its stream has ended it as well. */
 async function waitForEnd(stream: Readable): Promise<void> {
   await finished(stream, { writable: false }).catch(() => undefined);
@@ -106,12 +110,13 @@ async function superviseToEnd(launched: Launched, stopper: Stopper): Promise<San
   const watches = startWatches(launched, stopper);
   const streams = Promise.all([waitForEnd(launched.stdout), waitForEnd(launched.stderr)]);
 
-  const { exitCode, isReady, error } = await launched.exited;
+  const exitCode = await launched.exited;
   const wallMs = performance.now() - startedAt;
   stopper.settle();
   watches.stop();
   await launched.tree.finish().catch(() => undefined);
   const isDiskExceeded = await watches.disk.finish().catch(() => false);
+  const { isReady, error } = await launched.report();
   await streams;
 
   const usage = await launched.usage?.();

@@ -1,13 +1,13 @@
 import { loadSql, type Queryable } from '@nexus/db';
 import type { AttemptOutcome, ExecutionState, FinishedItem } from '@nexus/grid/contract';
 
-import type { ExecutionRow } from './report.ts';
+import type { LeasedRow } from './leased-row.ts';
 
 const applySql = loadSql(import.meta.url, './apply-changes.sql');
 
 /** One decided change of one execution. Null and undefined leave the column as it is. */
 export interface Change {
-  row: Pick<ExecutionRow, 'id' | 'batchId' | 'epoch' | 'hasParallelLimit'>;
+  row: Pick<LeasedRow, 'id' | 'batchId' | 'epoch' | 'hasParallelLimit'>;
   state: ExecutionState;
   sandbox?: string | null;
   /** With `running`. */

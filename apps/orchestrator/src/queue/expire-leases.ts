@@ -3,7 +3,7 @@ import { decideLost } from '@nexus/grid';
 
 import { applyChanges, type Change } from './apply-changes.ts';
 import { lockBatches } from './locks.ts';
-import type { ExecutionRow } from './report.ts';
+import type { LeasedRow } from './leased-row.ts';
 
 const LOST_REASON = 'the worker stopped answering';
 const BATCH_SIZE = 500;
@@ -34,8 +34,8 @@ export async function expireLeases(database: Database, { maxTimesLost, isCertain
 }
 
 // Again under the locks: a heartbeat may have come in between.
-async function listStillExpired(tx: Queryable, ids: readonly string[], before: string): Promise<ExecutionRow[]> {
-  return tx.query<ExecutionRow>(
+async function listStillExpired(tx: Queryable, ids: readonly string[], before: string): Promise<LeasedRow[]> {
+  return tx.query<LeasedRow>(
     `select id, batch_id as "batchId", account_id as "accountId", state, worker_id as "workerId", epoch,
        retries_used as "retriesUsed", times_lost as "timesLost", leased_at as "leasedAt",
        started_at as "startedAt", cancel_requested_at is not null as "isCancelRequested", false as "hasParallelLimit"
@@ -46,7 +46,7 @@ async function listStillExpired(tx: Queryable, ids: readonly string[], before: s
   );
 }
 
-function toChange(row: ExecutionRow, maxTimesLost: number): Change {
+function toChange(row: LeasedRow, maxTimesLost: number): Change {
   const decision = decideLost(row, maxTimesLost);
   const isRequeued = decision.kind === 'requeue';
   return {

@@ -1,5 +1,5 @@
 import type { Database, Queryable } from '@nexus/db';
-import { decideReport, filesOf, slotCostMicros, type ReportDecision, type ReportedExecution } from '@nexus/grid';
+import { decideReport, filesOf, slotCostMicros, type ReportDecision } from '@nexus/grid';
 import { batchIdOf, type FinishedItem, type ReportItem } from '@nexus/grid/contract';
 import type { BlobStore } from '@nexus/storage';
 
@@ -7,6 +7,7 @@ import { listMissing } from '../blobs/blob-index.ts';
 import { recordManifests, type StoredManifest } from '../manifests/manifest-store.ts';
 import { lockBatches } from './locks.ts';
 import { applyChanges, type Change } from './apply-changes.ts';
+import type { LeasedRow } from './leased-row.ts';
 
 export type ReportResult = 'accepted' | 'refused' | 'missing_blobs';
 
@@ -24,16 +25,6 @@ export interface ReportOutcome {
   batchIds: string[];
   /** Work was given back, or room under a `--parallel` came free. */
   isQueueChanged: boolean;
-}
-
-export interface ExecutionRow extends ReportedExecution {
-  id: string;
-  batchId: string;
-  accountId: string;
-  retries: number;
-  hasParallelLimit: boolean;
-  leasedAt: Date;
-  startedAt: Date | null;
 }
 
 export interface ReportDeps {
@@ -84,7 +75,7 @@ interface Judged {
 async function judge(
   tx: Queryable,
   blobs: BlobStore,
-  { request, rows }: { request: Report; rows: ReadonlyMap<string, ExecutionRow> },
+  { request, rows }: { request: Report; rows: ReadonlyMap<string, LeasedRow> },
 ): Promise<Judged> {
   const incomplete = await publishOutputs(tx, blobs, { rows, request });
   const results: ReportResult[] = [];
@@ -112,10 +103,10 @@ function verdict(decision: ReportDecision, isMissing: boolean): ReportResult {
   return decision.kind === 'refuse' ? 'refused' : 'accepted';
 }
 
-async function readExecutions(tx: Queryable, requests: readonly Report[]): Promise<Map<string, ExecutionRow>> {
+async function readExecutions(tx: Queryable, requests: readonly Report[]): Promise<Map<string, LeasedRow>> {
   const ids = requests.flatMap((request) => request.items.map((item) => item.executionId));
   if (ids.length === 0) return new Map();
-  const rows = await tx.query<ExecutionRow>(
+  const rows = await tx.query<LeasedRow>(
     `select e.id, e.batch_id as "batchId", e.account_id as "accountId", e.state, e.worker_id as "workerId", e.epoch,
        e.retries_used as "retriesUsed", e.times_lost as "timesLost", e.leased_at as "leasedAt",
        e.started_at as "startedAt", e.cancel_requested_at is not null as "isCancelRequested",
@@ -127,7 +118,7 @@ async function readExecutions(tx: Queryable, requests: readonly Report[]): Promi
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-function decide(row: ExecutionRow, item: ReportItem, request: Report): ReportDecision {
+function decide(row: LeasedRow, item: ReportItem, request: Report): ReportDecision {
   return decideReport(row, item, {
     workerId: request.worker.id,
     retries: row.retries,
@@ -147,7 +138,7 @@ function isPublished(decision: ReportDecision): boolean {
 async function publishOutputs(
   tx: Queryable,
   blobs: BlobStore,
-  { rows, request }: { rows: ReadonlyMap<string, ExecutionRow>; request: Report },
+  { rows, request }: { rows: ReadonlyMap<string, LeasedRow>; request: Report },
 ): Promise<Set<number>> {
   const byAccount = new Map<string, Map<number, StoredManifest>>();
   for (const [position, outputs] of request.outputs) {
@@ -172,7 +163,7 @@ function namesOf({ manifest }: StoredManifest): string[] {
 }
 
 interface Decided {
-  row: ExecutionRow;
+  row: LeasedRow;
   item: ReportItem;
   decision: Exclude<ReportDecision, { kind: 'refuse' | 'repeat' }>;
   request: Report;

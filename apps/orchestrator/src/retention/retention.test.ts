@@ -233,7 +233,7 @@ describe('a race', () => {
     }
   }
 
-  const dayOld = () => clean({ unusedBefore: new Date(Date.now() - 24 * HOUR_MS), finishedBefore: NEVER });
+  const dayOld = () => clean({ unusedBefore: new Date(Date.now() - 24 * HOUR_MS), finishedBefore: NEVER, abandonedBefore: NEVER });
 
   test('a submit that counts on a blob keeps it, though the sweep runs before it commits', async () => {
     const name = await uploadBlob(ana.api, 'counted on');
@@ -307,7 +307,7 @@ describe('a race', () => {
       for (; !isOver; await dayOld()) await gate.alone(aged);
     })();
     const kept: { account: TestAccount; content: string }[] = [];
-    await Promise.all(
+    const submitting = Promise.all(
       [ana, bruno].flatMap((account) =>
         Array.from({ length: 10 }, async (_, n) => {
           const content = `contended ${n}`;
@@ -319,8 +319,10 @@ describe('a race', () => {
         }),
       ),
     );
-    isOver = true;
-    await sweeping;
+    await submitting.finally(() => {
+      isOver = true;
+      return sweeping;
+    });
     for (const { account, content } of kept) {
       expect(await isHere(sha256(content), account), `${account.name}: ${content}`).toBe(true);
       expect((await blobs.read(sha256(content))).toString()).toBe(content);
@@ -332,7 +334,8 @@ describe('a race', () => {
 
   /** As a client: uploads what is missing for as long as something is. */
   async function submitUntilStarted(gate: Gate, account: TestAccount, content: string): Promise<string> {
-    const { body } = await gate.together(() => account.api.post('/batches', toSubmission({ files: { 'main.py': content } })));
+    const { status, body } = await gate.together(() => account.api.post('/batches', toSubmission({ files: { 'main.py': content } })));
+    expect(status, `${JSON.stringify(body)} ${status === 200 ? '' : await plane.readLog()}`).toBe(200);
     let { missing } = body;
     while (missing.length > 0) {
       await account.api.put(`/blobs/${sha256(content)}?offset=0&size=${content.length}`, Buffer.from(content));

@@ -84,22 +84,18 @@ export class HttpTransport {
 
   #exchange(outgoing: ClientRequest, body: HttpRequest['body']): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      let bodyFailure: unknown;
-      const sent = isStream(body)
-        ? pipeline(body.stream, outgoing).catch((error: unknown) => {
-            bodyFailure = error;
-          })
-        : undefined;
-      if (!isStream(body)) outgoing.end(body);
+      const fail = (error: Error) => reject(this.#problem(error, outgoing.reusedSocket));
       outgoing.on('response', resolve);
       outgoing.on('timeout', () => outgoing.destroy(new Error('no answer for a minute')));
-      outgoing.on('error', (error) => {
-        // A file that shrank while it was being sent also cuts the connection: the cause counts.
-        const reason = () => (bodyFailure instanceof Problem ? bodyFailure : error);
-        void Promise.resolve(sent).then(() =>
-          reject(this.#problem(reason(), outgoing.reusedSocket)),
-        );
-      });
+      if (!isStream(body)) {
+        outgoing.on('error', fail);
+        outgoing.end(body);
+        return;
+      }
+      // A file that shrank while it was being sent also cuts the connection: the cause counts, which
+      // only the pipeline knows.
+      outgoing.on('error', () => undefined);
+      pipeline(body.stream, outgoing).catch(fail);
     });
   }
 
@@ -122,6 +118,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'the connection was cut',
   EPIPE: 'the connection was cut',
+  ERR_STREAM_PREMATURE_CLOSE: 'the connection was cut',
   ENOTFOUND: 'the name is unknown',
   EAI_AGAIN: 'the name cannot be looked up now',
   ETIMEDOUT: 'the connection timed out',

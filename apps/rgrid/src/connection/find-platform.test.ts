@@ -1,5 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -7,10 +6,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Environment } from '../environment.ts';
 import { credentialsPath, parseCredentials, saveProfile } from './credentials.ts';
 import { findPlatform } from './find-platform.ts';
+import { makeFolder } from '../testing/run-cli.ts';
 
 let home = '';
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'rgrid-home-'));
+  home = makeFolder('home');
 });
 
 const find = (env: Environment = {}, profile?: string) => findPlatform({ env, home, profile });

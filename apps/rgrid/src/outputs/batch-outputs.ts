@@ -3,17 +3,18 @@ import type { Execution, Manifest } from '@nexus/grid/contract';
 import { inLanes } from '../lanes.ts';
 import type { Screen } from '../terminal/screen.ts';
 import type { Destination } from './destination.ts';
-import { openDestination, type OutputsClient } from './fetch-outputs.ts';
+import { openDestination } from './fetch-outputs.ts';
 import { hasOutputs } from './has-outputs.ts';
 import { flatNames } from './layout.ts';
 import { Ledger } from './ledger.ts';
+import type { OutputsSource } from './outputs-source.ts';
 import { placeOutputs } from './place-outputs.ts';
 import { reportConflicts } from './report-outputs.ts';
 
 const LANES = 4;
 
 export interface BatchOutputsOptions {
-  client: OutputsClient;
+  source: OutputsSource;
   screen: Screen;
   folder: string;
   /** The folder of each execution below it, by index. */
@@ -47,6 +48,13 @@ export class BatchOutputs {
     if (!this.#options.isFlat && this.#lanes.size < LANES) this.#startLane();
   }
 
+  /** Fetches the outputs of an execution at once, in the folder of its own. */
+  async place(execution: Execution): Promise<void> {
+    if (!hasOutputs(execution)) return;
+    const outputs = await this.#options.source.manifestOf(execution);
+    await this.#place(execution, { outputs, prefix: this.#folderOf(execution) });
+  }
+
   /** Resolves once everything is here; throws what kept it from being written. */
   async finish(): Promise<void> {
     if (this.#options.isFlat) await this.#placeFlat();
@@ -62,8 +70,7 @@ export class BatchOutputs {
   async #runLane(): Promise<void> {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       try {
-        const outputs = await this.#options.client.api.getOutputs(next.id);
-        await this.#place(next, { outputs, prefix: this.#folderOf(next) });
+        await this.place(next);
       } catch (error) {
         // A disk that is full for one is full for all: nothing more is fetched.
         this.#failure ??= error;
@@ -76,7 +83,7 @@ export class BatchOutputs {
     const manifests = new Map<Execution, Manifest>();
     const executions = this.#waiting.splice(0).sort((a, b) => a.index - b.index);
     await inLanes(executions, LANES, async (execution) => {
-      manifests.set(execution, await this.#options.client.api.getOutputs(execution.id));
+      manifests.set(execution, await this.#options.source.manifestOf(execution));
     });
     const renames = flatNames(
       executions.map((execution) => ({
@@ -94,14 +101,14 @@ export class BatchOutputs {
     execution: Execution,
     how: { outputs: Manifest; prefix: string; rename?: ReadonlyMap<string, string> | undefined },
   ): Promise<void> {
-    const { client, screen } = this.#options;
+    const { source, screen } = this.#options;
     const { destination, ledger } = this.#open(execution.batchId);
     const report = await placeOutputs({
-      api: client.api,
       executionId: execution.id,
       destination,
       ledger,
-      sent: (path) => client.sent(destination.absolute(path)),
+      fetch: (entry, path) => source.fetch(execution, entry, path),
+      sent: (path) => source.sent(destination.absolute(path)),
       ...how,
     });
     this.#written += report.written;
@@ -117,7 +124,7 @@ export class BatchOutputs {
       const destination = openDestination(this.#options.folder, id);
       this.#opened = {
         destination,
-        ledger: Ledger.load(this.#options.client.home, destination.root),
+        ledger: Ledger.load(this.#options.source.home, destination.root),
       };
     }
     return this.#opened;

@@ -13,6 +13,7 @@ import { REQUEST_RETRIES } from '../api/retry-requests.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Problem } from '../problem.ts';
 import { readRange } from '../project/read-range.ts';
+import { RESUMABLE_BYTES } from './has-outputs.ts';
 
 export interface BlobDownload {
   sha256: string;
@@ -24,9 +25,6 @@ export interface BlobDownload {
   onBytes?: (count: number) => void;
 }
 
-/** Up to here a blob is fetched in one piece and checked before it touches the disk. */
-export const SMALL_BYTES = 1 << 20;
-
 /** Leaves the blob at `path`, checked. A cut connection is resumed where it was cut. */
 export async function downloadBlob(api: GridApi, wanted: BlobDownload): Promise<void> {
   const policy = wanted.policy ?? REQUEST_RETRIES;
@@ -34,7 +32,7 @@ export async function downloadBlob(api: GridApi, wanted: BlobDownload): Promise<
   for (let attempt = 1; ;) {
     const before = sizeOf(wanted.path);
     try {
-      if (wanted.sizeBytes <= SMALL_BYTES) return await downloadSmall(api, wanted);
+      if (wanted.sizeBytes <= RESUMABLE_BYTES) return await downloadSmall(api, wanted);
       await downloadRest(api, wanted, before);
       if ((await digestOf(wanted)) === wanted.sha256) return;
       rmSync(wanted.path, { force: true });

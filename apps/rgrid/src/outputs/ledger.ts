@@ -1,7 +1,6 @@
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 import { hash } from 'node:crypto';
+import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 /**
  * What rgrid itself has written into a folder, so that a later run may replace exactly that. One
@@ -52,9 +51,25 @@ export class Ledger {
     } catch {
       return;
     }
-    for (const line of text.split('\n')) {
+    const lines = text.split('\n');
+    for (const line of lines) {
       const [path, sha256] = parseLine(line);
       if (path !== undefined && sha256 !== undefined) this.#add(path, sha256);
+    }
+    if (lines.length > 1000 + 4 * this.#written.size) this.#compact();
+  }
+
+  /** What another command appends at this very moment is lost; see record() for how little that costs. */
+  #compact(): void {
+    const lines = [...this.#written].flatMap(([path, all]) =>
+      all.map((sha256) => `${JSON.stringify([path, sha256])}\n`),
+    );
+    const temporary = `${this.#path}.${process.pid}.tmp`;
+    try {
+      writeFileSync(temporary, lines.join(''), { mode: 0o600 });
+      renameSync(temporary, this.#path);
+    } catch {
+      // It stays long, then.
     }
   }
 

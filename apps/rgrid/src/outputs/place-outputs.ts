@@ -5,7 +5,6 @@ import { isManifestPath } from '@nexus/grid/constants';
 import type { FileEntry, Manifest, ManifestEntry } from '@nexus/grid/contract';
 import { systemErrorCode } from '@nexus/kit/errors';
 
-import type { GridApi } from '../api/grid-api.ts';
 import { EXIT } from '../exit-codes.ts';
 import { inLanes } from '../lanes.ts';
 import { Problem } from '../problem.ts';
@@ -18,22 +17,22 @@ import {
   type Placement,
 } from './decide-placement.ts';
 import type { Destination } from './destination.ts';
-import { downloadBlob, SMALL_BYTES } from './download-blob.ts';
+import { RESUMABLE_BYTES } from './has-outputs.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface PlaceRequest {
-  api: GridApi;
   executionId: string;
   destination: Destination;
   ledger: Ledger;
   outputs: Manifest;
+  /** Leaves the bytes of a file at a path that does not exist, checked; a part of it may be there from before. */
+  fetch: (entry: FileEntry, temporary: string) => Promise<void>;
   /** What was sent, by path relative to the destination; asked for only when something is in the way. */
-  sent(path: string): Promise<ManifestEntry | undefined>;
+  sent: (path: string) => Promise<ManifestEntry | undefined>;
   /** Folder in the destination that the paths of the manifest are relative to; '' for itself. */
   prefix: string;
   /** Other names for single paths, where several executions share a folder. */
   rename?: ReadonlyMap<string, string> | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 export interface PlaceReport {
@@ -184,20 +183,15 @@ class OutputPlacer {
   }
 
   async #writeFile(entry: FileEntry, path: string): Promise<void> {
-    const { api, destination, signal } = this.#request;
+    const { destination, fetch } = this.#request;
     destination.makeParent(path);
-    const isResumable = entry.sizeBytes > SMALL_BYTES;
+    const isResumable = entry.sizeBytes > RESUMABLE_BYTES;
     const temporary = destination.temporaryPath(
       path,
       isResumable ? resumeMark(entry, path) : undefined,
     );
     try {
-      await downloadBlob(api, {
-        sha256: entry.sha256,
-        sizeBytes: entry.sizeBytes,
-        path: temporary,
-        signal,
-      });
+      await fetch(entry, temporary);
       destination.publish(temporary, path, entry.mode);
     } catch (error) {
       // What has come of a large file stays: the next try goes on from there.

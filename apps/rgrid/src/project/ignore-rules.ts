@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, relative, sep } from 'node:path';
 
-import ignore, { type Ignore } from 'ignore';
+import type makeIgnore from 'ignore';
+import type { Ignore } from 'ignore';
 
 /** The patterns of one ignore file and the folder they are relative to. */
 interface RuleFile {
@@ -10,18 +12,17 @@ interface RuleFile {
 }
 
 /** Left out of every project unless `.rgridignore` takes it back in. */
-const DEFAULT_PATTERNS = [
+const DEFAULT_NAMES = new Set([
   '.git',
   '.hg',
   '.svn',
   '__pycache__',
-  '*.pyc',
   'node_modules',
   '.venv',
   'venv',
   '.DS_Store',
   '.rgrid',
-];
+]);
 
 export type Verdict = 'travels' | 'ignored' | 'taken_back';
 
@@ -32,18 +33,15 @@ export type Verdict = 'travels' | 'ignored' | 'taken_back';
 export class IgnoreRules {
   readonly #rgrid: readonly RuleFile[];
   readonly #git: readonly RuleFile[];
-  readonly #defaults: RuleFile;
 
-  private constructor(rgrid: readonly RuleFile[], git: readonly RuleFile[], defaults: RuleFile) {
+  private constructor(rgrid: readonly RuleFile[], git: readonly RuleFile[]) {
     this.#rgrid = rgrid;
     this.#git = git;
-    this.#defaults = defaults;
   }
 
   /** For the project folder itself, with what the folders above it say up to the repository's root. */
   static forProject(root: string): IgnoreRules {
-    const defaults = { folder: root, rules: parse(DEFAULT_PATTERNS.join('\n')) };
-    return new IgnoreRules([], inheritedGitRules(root), defaults).enter(root);
+    return new IgnoreRules([], inheritedGitRules(root)).enter(root);
   }
 
   /** For a subfolder, its own ignore files included. */
@@ -54,13 +52,12 @@ export class IgnoreRules {
     return new IgnoreRules(
       rgrid ? [rgrid, ...this.#rgrid] : this.#rgrid,
       git ? [git, ...this.#git] : this.#git,
-      this.#defaults,
     );
   }
 
   /** For a folder that was taken back in: what made git ignore it does not hold inside either. */
   withoutGit(): IgnoreRules {
-    return new IgnoreRules(this.#rgrid, [], this.#defaults);
+    return new IgnoreRules(this.#rgrid, []);
   }
 
   judge(path: string, isDirectory: boolean): Verdict {
@@ -68,11 +65,14 @@ export class IgnoreRules {
       const verdict = judgeBy(file, path, isDirectory);
       if (verdict !== undefined) return verdict;
     }
-    for (const file of [...this.#git, this.#defaults]) {
+    for (const file of this.#git) {
       const verdict = judgeBy(file, path, isDirectory);
-      if (verdict !== undefined) return verdict === 'taken_back' ? 'travels' : verdict;
+      if (verdict === 'ignored') return verdict;
+      // git may keep node_modules; that makes it no part of a script.
+      if (verdict !== undefined) break;
     }
-    return 'travels';
+    const name = basename(path);
+    return DEFAULT_NAMES.has(name) || name.endsWith('.pyc') ? 'ignored' : 'travels';
   }
 }
 
@@ -94,7 +94,12 @@ function readRules(folder: string, name: string): RuleFile | undefined {
   }
 }
 
+const require = createRequire(import.meta.url);
+
 function parse(text: string): Ignore {
+  // Loaded with the first ignore file there is: 3 ms that a plain folder need not pay.
+  // What the package exports, as its own types say.
+  const ignore = require('ignore') as typeof makeIgnore;
   return ignore({ ignorecase: false }).add(text);
 }
 

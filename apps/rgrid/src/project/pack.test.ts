@@ -1,13 +1,4 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { manifestSchema } from '@nexus/grid/contract';
@@ -21,13 +12,14 @@ import { pack } from './pack.ts';
 import { ProjectFolder } from './project-folder.ts';
 import { findLargeProject, largestEntries } from './size-check.ts';
 import type { ProjectFile } from './walk.ts';
+import { makeFolder } from '../testing/run-cli.ts';
 
 let root = '';
 let cacheFolder = '';
 
 beforeEach(() => {
-  root = realpathSync(mkdtempSync(join(tmpdir(), 'rgrid-pack-')));
-  cacheFolder = mkdtempSync(join(tmpdir(), 'rgrid-cache-'));
+  root = makeFolder('pack');
+  cacheFolder = makeFolder('cache');
 });
 
 function findings(...required: string[]) {

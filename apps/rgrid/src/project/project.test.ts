@@ -1,26 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { gather } from './gather.ts';
 import { ProjectFolder } from './project-folder.ts';
+import { makeFolder } from '../testing/run-cli.ts';
 
 let base = '';
 let root = '';
 
 beforeEach(() => {
-  base = realpathSync(mkdtempSync(join(tmpdir(), 'rgrid-project-')));
+  base = makeFolder('project');
   root = join(base, 'project');
   put('project/run.py', 'project/lib/tool.py');
 });

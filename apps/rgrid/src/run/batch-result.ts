@@ -57,10 +57,13 @@ export interface Failure {
 const SHOWN = 10;
 
 /** What failed and how, by input, with the last words of each. */
-export function failureLines(failures: readonly Failure[]): string[] {
+export function failureLines(
+  failures: readonly Failure[],
+  hint = (execution: Execution) => `  (rgrid logs ${execution.id})`,
+): string[] {
   const shown = failures.toSorted((a, b) => a.execution.index - b.execution.index).slice(0, SHOWN);
   const lines = shown.flatMap(({ execution, stderrTail }) => [
-    `  ${quoted(execution.label)} ${printable(describeEnd(execution))}  (rgrid logs ${execution.id})`,
+    `  ${quoted(execution.label)} ${printable(describeEnd(execution))}${hint(execution)}`,
     ...lastLines(stderrTail, 3).map((line) => `    ${printable(line)}`),
   ]);
   const more = failures.length - shown.length;

@@ -1,12 +1,12 @@
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, it } from 'vitest';
 
 import { expandInputs } from './expand-inputs.ts';
+import { makeFolder } from '../testing/run-cli.ts';
 
-const cwd = mkdtempSync(join(tmpdir(), 'rgrid-inputs-'));
+const cwd = makeFolder('inputs');
 mkdirSync(join(cwd, 'data/sub'), { recursive: true });
 for (const name of [
   'data/a.csv',

@@ -4,7 +4,7 @@ import { usageProblem } from '../problem.ts';
 import { checkRunnable, checkScript, type Script } from './check-script.ts';
 import { refuseMissingInputs } from './check-arguments.ts';
 import { scriptEnvironment, type ScriptEnvironment } from './environment.ts';
-import { expandInputs, type BatchInput } from './expand-inputs.ts';
+import type { BatchInput } from './expand-inputs.ts';
 import { findDependencies, languageOf, type DependencyFiles } from './find-dependencies.ts';
 import type { RunWords } from './parse-run-words.ts';
 import { parseRunOptions, type RunOptions } from './run-options.ts';
@@ -21,7 +21,7 @@ export interface RunPlan {
   environment: ScriptEnvironment;
 }
 
-export function planRun(context: Context, words: RunWords): RunPlan {
+export async function planRun(context: Context, words: RunWords): Promise<RunPlan> {
   const options = parseRunOptions(words.flags);
   if (words.script === undefined) {
     throw usageProblem('which script? rgrid run SCRIPT [ARGS…] (rgrid run --help)');
@@ -29,7 +29,7 @@ export function planRun(context: Context, words: RunWords): RunPlan {
   const project = ProjectFolder.find(context.cwd, words.flags.text('project'));
   const script = checkScript(words.script, project.cwd);
   checkRunnable(script, options.runtime !== null || options.image !== null);
-  const inputs = words.batch === undefined ? undefined : expandInputs(words.batch, project.cwd);
+  const inputs = words.batch && (await batchInputs(words.batch, project.cwd));
   refuseBatchFlags(options, inputs !== undefined);
   refuseMissingInputs(words.args.slice(0, words.args.length - words.verbatim), project);
   return {
@@ -50,6 +50,11 @@ export function planRun(context: Context, words: RunWords): RunPlan {
       context.env,
     ),
   };
+}
+
+async function batchInputs(words: readonly string[], cwd: string): Promise<BatchInput[]> {
+  const { expandInputs } = await import('./expand-inputs.ts');
+  return expandInputs(words, cwd);
 }
 
 function refuseBatchFlags(options: RunOptions, isBatch: boolean): void {

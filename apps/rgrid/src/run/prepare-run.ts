@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import type {
@@ -12,7 +12,7 @@ import { randomId } from '@nexus/kit/ids';
 
 import type { Context } from '../context.ts';
 import { gather } from '../project/gather.ts';
-import { HashCache } from '../project/hash-cache.ts';
+import type { HashCache } from '../project/hash-cache.ts';
 import { pack, type BlobSource, type Package } from '../project/pack.ts';
 import { findLargeProject, type LargeProject } from '../project/size-check.ts';
 import type { Findings } from '../project/walk.ts';
@@ -20,7 +20,7 @@ import { type ProjectFile } from '../project/walk.ts';
 import type { BatchInput } from './expand-inputs.ts';
 import { executionIdentity, sharedIdentity } from './identity.ts';
 import type { RunPlan } from './plan-run.ts';
-import { readStdin, type ScriptStdin } from './read-stdin.ts';
+import type { ScriptStdin } from './read-stdin.ts';
 
 export interface PreparedRun {
   plan: RunPlan;
@@ -48,10 +48,10 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const inputFiles = (plan.inputs ?? []).map((input) => inputFile(plan, input));
   const findings = gatherRun(plan, inputFiles);
-  const cache = hashCache(context, plan, findings);
+  const cache = await hashCache(context, plan, findings);
   const large = findLargeProject(unseenFiles(findings, cache));
   if (large && !plan.options.isConfirmed) await hooks.confirmLarge(large);
-  const stdin = await readStdin(context, plan.options.stdin);
+  const stdin = await stdinOf(context, plan.options.stdin);
   const inputs = inputFiles.filter((file) => file !== undefined);
   const packed = await pack({ findings, inputs, cache });
   if (stdin) packed.sources.set(stdin.sha256, stdin.source);
@@ -106,11 +106,34 @@ function inputFile({ project }: RunPlan, input: BatchInput): ProjectFile | undef
 /** Small projects are hashed faster than a cache is read. */
 const CACHE_FROM_BYTES = 2e6;
 
-function hashCache(context: Context, plan: RunPlan, findings: Findings): HashCache | undefined {
+async function hashCache(
+  context: Context,
+  plan: RunPlan,
+  findings: Findings,
+): Promise<HashCache | undefined> {
   const total = [...findings.files.values()].reduce((sum, file) => sum + file.sizeBytes, 0);
   if (total < CACHE_FROM_BYTES && findings.files.size < 500) return undefined;
   const folder = context.env['XDG_CACHE_HOME'] ?? join(context.home, '.cache');
+  const { HashCache } = await import('../project/hash-cache.ts');
   return HashCache.load(join(folder, 'rgrid', 'hashes'), plan.project.root);
+}
+
+/** A terminal or /dev/null, the commonest of all: what reads the others costs 4 ms to load. */
+function isDevice(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice();
+  } catch {
+    return true;
+  }
+}
+
+async function stdinOf(
+  context: Context,
+  mode: 'auto' | 'required' | 'none',
+): Promise<ScriptStdin | undefined> {
+  if (mode === 'none' || (mode === 'auto' && isDevice(context.stdin.fd))) return undefined;
+  const { readStdin } = await import('./read-stdin.ts');
+  return readStdin(context, mode);
 }
 
 function unseenFiles(findings: Findings, cache: HashCache | undefined): ProjectFile[] {

@@ -7,7 +7,7 @@ import {
   rmSync,
   type Stats,
 } from 'node:fs';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -41,13 +41,14 @@ const NOTICE_MS = 1000;
  */
 export async function readStdin(
   context: Context,
-  mode: 'auto' | 'required' | 'none',
+  mode: 'auto' | 'required',
 ): Promise<ScriptStdin | undefined> {
   const { fd } = context.stdin;
-  const stats = mode === 'none' ? undefined : statOf(fd);
+  const stats = statOf(fd);
   if (stats?.isFile()) return readFile(fd, stats);
   const isPipe = stats?.isFIFO() || stats?.isSocket();
   if (!isPipe && !(mode === 'required' && context.stdin.isTerminal)) return undefined;
+  const { Socket } = await import('node:net');
   const stream = new Socket({ fd, readable: true, writable: false });
   const isPatient = mode === 'required' || context.stderr.isTerminal;
   if (await hasFirstByte(stream, isPatient ? context : undefined)) return spool(stream);

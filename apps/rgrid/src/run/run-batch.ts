@@ -12,6 +12,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { logStream } from '../logs/log-stream.ts';
 import { BatchOutputs } from '../outputs/batch-outputs.ts';
 import { layoutItem, outputFolders } from '../outputs/layout.ts';
+import { gridOutputs } from '../outputs/outputs-source.ts';
 import { Problem } from '../problem.ts';
 import { plainProgress, renderProgress, type BatchProgress } from '../terminal/progress-bar.ts';
 import type { ScriptPiece } from '../terminal/screen.ts';
@@ -21,7 +22,7 @@ import { describeEnd, hasEnded } from './outcome.ts';
 import { reconnecting } from '../api/reconnect.ts';
 import {
   outputFolder,
-  outputsClient,
+  knownHere,
   watchCancel,
   type CancelWatch,
   type RunSession,
@@ -271,7 +272,7 @@ class BatchFollower {
 function batchOutputs(session: RunSession, folder: string): BatchOutputs {
   const { submission, plan } = session.prepared;
   return new BatchOutputs({
-    client: outputsClient(session),
+    source: gridOutputs(session.api, knownHere(session)),
     screen: session.screen,
     folder,
     folders: outputFolders(

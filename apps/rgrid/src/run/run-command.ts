@@ -8,7 +8,6 @@ import { COMMON_FLAGS, type Flag } from '../flags/flag.ts';
 import { Problem, usageProblem } from '../problem.ts';
 import { askChoice, askYesNo, canAsk } from '../terminal/ask.ts';
 import { Screen } from '../terminal/screen.ts';
-import { printDryRun } from './dry-run.ts';
 import { Interruption, type InterruptChoice } from './interruption.ts';
 import { parseRunWords, type RunWords } from './parse-run-words.ts';
 import { planRun } from './plan-run.ts';
@@ -26,7 +25,7 @@ export async function runCommand(context: Context, words: readonly string[]): Pr
     exists: (path) => existsSync(resolve(context.cwd, path)),
     scriptDefines: (script, name) => definesFlag(readHead(resolve(context.cwd, script)), name),
   });
-  const plan = planRun(context, parsed);
+  const plan = await planRun(context, parsed);
   const { isQuiet, isJson } = plan.options;
   const screen = new Screen({
     stdout: isJson ? context.stderr : context.stdout,
@@ -39,7 +38,10 @@ export async function runCommand(context: Context, words: readonly string[]): Pr
   });
   try {
     for (const note of prepared.notes) await screen.say(note);
-    if (plan.options.isDryRun) return await printDryRun(context, prepared);
+    if (plan.options.isDryRun) {
+      const { printDryRun } = await import('./dry-run.ts');
+      return await printDryRun(context, prepared);
+    }
     return await runPrepared({ context, prepared, screen }, parsed.flags.text('profile'));
   } finally {
     prepared.dispose();
@@ -56,12 +58,17 @@ async function runPrepared(
   { context, prepared, screen }: Prepared,
   profile: string | undefined,
 ): Promise<ExitCode> {
-  const ask = canAsk(context) ? () => askWhatNow() : undefined;
+  const { mode } = prepared.plan.options;
+  // Only what runs on the grid can go on without the terminal.
+  const ask = canAsk(context) && mode === 'grid' ? () => askWhatNow() : undefined;
   const interruption = new Interruption({ context, screen, ask });
   try {
-    return await withPlatform(context, profile, (api) =>
-      onGrid({ context, prepared, screen, interruption, api }),
-    );
+    const here = { context, prepared, screen, interruption };
+    if (mode === 'local') {
+      const { runLocally } = await import('../local/run-locally.ts');
+      return await runLocally(here);
+    }
+    return await withPlatform(context, profile, (api) => onGrid({ ...here, api }));
   } catch (error) {
     if (interruption.cancelled.aborted && !(error instanceof Problem)) return EXIT.interrupted;
     throw asRunProblem(error);
@@ -73,6 +80,10 @@ async function runPrepared(
 async function onGrid(session: RunSession): Promise<ExitCode> {
   const { api, prepared, screen, interruption, context } = session;
   const { plan } = prepared;
+  if (plan.options.mode === 'check') {
+    const { checkParity } = await import('../check/check-parity.ts');
+    return checkParity(session);
+  }
   const submitted = submitRun(api, prepared, { signal: interruption.cancelled });
   // Loaded while the platform is at work: 20 ms that nobody waits for.
   const following = Promise.all([

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 
 import type { GridApi } from '../api/grid-api.ts';
 import type { Context } from '../context.ts';
-import type { OutputsClient } from '../outputs/fetch-outputs.ts';
+import type { OutputsSource } from '../outputs/outputs-source.ts';
 import type { Screen } from '../terminal/screen.ts';
 import type { Interruption } from './interruption.ts';
 import type { PreparedRun } from './prepare-run.ts';
@@ -16,17 +16,20 @@ export interface RunSession {
   interruption: Interruption;
 }
 
-export function outputsClient({ api, context, prepared }: RunSession): OutputsClient {
+/** What this side knows of files that outputs may meet. */
+export function knownHere({
+  context,
+  prepared,
+}: Pick<RunSession, 'context' | 'prepared'>): Pick<OutputsSource, 'home' | 'sent'> {
   const { project } = prepared.plan;
   return {
-    api,
     home: context.home,
     sent: async (path) => prepared.sentEntry(project.manifestPath(path)),
   };
 }
 
 /** Where outputs go: `--output-dir`, or for a batch ./outputs and for a single run the project itself. */
-export function outputFolder({ prepared }: RunSession): string {
+export function outputFolder({ prepared }: Pick<RunSession, 'prepared'>): string {
   const { project, options, inputs } = prepared.plan;
   if (options.outputDir !== undefined) return resolve(project.cwd, options.outputDir);
   return inputs ? resolve(project.cwd, 'outputs') : project.root;
@@ -49,7 +52,7 @@ export function watchCancel(session: RunSession, batchId: string): CancelWatch {
   let timer: NodeJS.Timeout | undefined;
   const cancel = async () => {
     timer = setTimeout(() => giveUp.abort(), CANCEL_WAIT_MS);
-    await screen.say('cancelling…');
+    if (!session.context.stdout.isClosed) await screen.say('cancelling…');
     try {
       await api.cancelBatch(batchId);
     } catch (error) {

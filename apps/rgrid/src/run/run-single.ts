@@ -3,11 +3,11 @@ import type { Execution, LogEvent } from '@nexus/grid/contract';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { logStream } from '../logs/log-stream.ts';
 import { hasOutputs } from '../outputs/has-outputs.ts';
-import { plural, printable } from '../terminal/text.ts';
-import { describeEnd, exitCodeOf } from './outcome.ts';
+import { explainEnd } from './explain-end.ts';
+import { exitCodeOf } from './outcome.ts';
 import {
   outputFolder,
-  outputsClient,
+  knownHere,
   watchCancel,
   type CancelWatch,
   type RunSession,
@@ -54,28 +54,15 @@ async function finish(session: RunSession, execution: Execution): Promise<Single
 async function bringBack(session: RunSession, execution: Execution): Promise<string[]> {
   // Many scripts only print; these modules are loaded for the others.
   const { fetchOutputs } = await import('../outputs/fetch-outputs.ts');
+  const { gridOutputs } = await import('../outputs/outputs-source.ts');
   const { reportOutputs } = await import('../outputs/report-outputs.ts');
-  const report = await fetchOutputs(outputsClient(session), {
+  const source = gridOutputs(session.api, knownHere(session));
+  const report = await fetchOutputs(source, {
     execution,
     folder: outputFolder(session),
   });
   await reportOutputs(session.screen, report);
   return report.placed;
-}
-
-async function explainEnd({ screen, context }: RunSession, execution: Execution): Promise<void> {
-  const { droppedBytes } = execution.logs;
-  if (droppedBytes > 0) {
-    await screen.warn(
-      `${plural(droppedBytes, 'byte')} of its output were dropped: it printed more than --max-log keeps`,
-    );
-  }
-  if (execution.state === 'succeeded') return;
-  // A plain exit code says all there is to say: the script has printed its own reasons.
-  if (execution.state === 'failed' && execution.exitCode !== null && execution.reason === null)
-    return;
-  if (context.stdout.isClosed) return;
-  await screen.warn(`${execution.id} ${printable(describeEnd(execution))}`);
 }
 
 async function explainUnfinished(

@@ -93,19 +93,22 @@ export class Screen {
 
   /** Prints nothing while `question` is asked on the terminal. */
   async hold<T>(question: () => Promise<T>): Promise<T> {
-    let release = () => {};
-    const released = new Promise<void>((done) => {
-      release = done;
-    });
-    await this.#enqueue(() => this.#erase());
+    const erased = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<void>();
     this.#isHeld = true;
-    void this.#enqueue(() => released);
+    const held = this.#enqueue(async () => {
+      await this.#erase();
+      erased.resolve();
+      await answered.promise;
+    });
+    await erased.promise;
     try {
       return await question();
     } finally {
       this.#isHeld = false;
       this.#isMidLine = false;
-      release();
+      answered.resolve();
+      await held;
     }
   }
 

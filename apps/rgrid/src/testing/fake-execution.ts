@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 
-import { DEFAULT_LIMITS } from '@nexus/grid/constants';
 import type {
   Batch,
   Execution,
@@ -8,7 +7,9 @@ import type {
   LogChunk,
   Manifest,
   ManifestEntry,
+  ParsedSubmission,
 } from '@nexus/grid/contract';
+import { manifestSha256 } from '@nexus/grid/manifests';
 
 export const sha256Of = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
 
@@ -105,14 +106,18 @@ export function executionOf(
   };
 }
 
-export function batchOf(id: string, executions: readonly Execution[], spec: Batch['spec']): Batch {
+export function batchOf(
+  id: string,
+  executions: readonly Execution[],
+  { spec, project }: Pick<ParsedSubmission, 'spec' | 'project'>,
+): Batch {
   const count = (state: Execution['state']) =>
     executions.filter((execution) => execution.state === state).length;
   return {
     id,
     keyName: 'test',
     spec,
-    projectSha256: sha256Of(id),
+    projectSha256: manifestSha256(project),
     counts: {
       uploading: count('uploading'),
       queued: count('queued'),
@@ -136,16 +141,3 @@ export function batchOf(id: string, executions: readonly Execution[], spec: Batc
     finishedAt: TIME,
   };
 }
-
-export const SPEC: Batch['spec'] = {
-  script: 'x.py',
-  root: '/project',
-  workingDirectory: '',
-  runtime: null,
-  image: null,
-  sandbox: null,
-  network: false,
-  dependencies: [],
-  stdin: null,
-  limits: { ...DEFAULT_LIMITS },
-};

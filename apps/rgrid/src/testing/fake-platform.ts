@@ -7,6 +7,7 @@ import {
   type Execution,
   type ParsedSubmission,
 } from '@nexus/grid/contract';
+import { manifestBytes, manifestSha256 } from '@nexus/grid/manifests';
 
 import {
   batchOf,
@@ -168,6 +169,7 @@ export class FakePlatform {
         state: 'queued',
       }),
     );
+    this.blobs.set(manifestSha256(submission.project), manifestBytes(submission.project));
     const batch = { submission, executions, behaviours: [], isStarted: false };
     this.batches.set(id, batch);
     const missing = this.#missing(submission);
@@ -228,7 +230,7 @@ export class FakePlatform {
   }
 
   #batch({ parts, url, response }: Call, id: string, batch: FakeBatch): boolean {
-    const summary: Batch = batchOf(id, batch.executions, batch.submission.spec);
+    const summary: Batch = batchOf(id, batch.executions, batch.submission);
     if (parts[2] === 'executions')
       return send(response, { executions: batch.executions, nextCursor: null });
     if (parts[2] !== 'events') return send(response, summary);
@@ -251,7 +253,7 @@ export class FakePlatform {
     return this.#stream(response, lines, () => {
       const isOver = batch.executions.every(hasEnded);
       return isOver
-        ? [...poll(), { type: 'end', batch: batchOf(id, batch.executions, batch.submission.spec) }]
+        ? [...poll(), { type: 'end', batch: batchOf(id, batch.executions, batch.submission) }]
         : undefined;
     });
   }

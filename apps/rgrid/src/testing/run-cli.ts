@@ -1,4 +1,12 @@
-import { closeSync, mkdtempSync, openSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -25,14 +33,18 @@ export interface CliOptions {
   onSignals?: (send: (signal: 'SIGINT' | 'SIGTERM') => void) => void;
 }
 
+const folders: string[] = [];
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder of its own for a test; removed when the process ends. */
 export function makeFolder(name: string, files: Readonly<Record<string, string>> = {}): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `rgrid-${name}-`)));
+  folders.push(folder);
   for (const [path, content] of Object.entries(files)) {
     const slash = path.lastIndexOf('/');
-    if (slash > 0)
-      process
-        .getBuiltinModule('node:fs')
-        .mkdirSync(join(folder, path.slice(0, slash)), { recursive: true });
+    if (slash > 0) mkdirSync(join(folder, path.slice(0, slash)), { recursive: true });
     writeFileSync(join(folder, path), content);
   }
   return folder;

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Batch, Execution, Manifest, ManifestEntry } from '@nexus/grid/contract';
 
 import type { GridApi } from '../api/grid-api.ts';
+import { ApiError } from '../api/failures.ts';
 import { asManifest } from '../api/checks.ts';
 import { readText } from '../api/http-transport.ts';
 import { withPlatform } from '../connection/connect.ts';
@@ -12,8 +13,9 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { COMMON_FLAGS, JSON_FLAG, type FlagValues } from '../flags/flag.ts';
 import { parseWords } from '../flags/parse-words.ts';
 import { BatchOutputs } from '../outputs/batch-outputs.ts';
-import { fetchOutputs, type OutputsClient } from '../outputs/fetch-outputs.ts';
+import { fetchOutputs } from '../outputs/fetch-outputs.ts';
 import { layoutItem, outputFolders } from '../outputs/layout.ts';
+import { gridOutputs, type OutputsSource } from '../outputs/outputs-source.ts';
 import { reportOutputs } from '../outputs/report-outputs.ts';
 import { Problem } from '../problem.ts';
 import { isWithin } from '../project/project-folder.ts';
@@ -71,9 +73,9 @@ interface Job {
 async function downloadExecution({ context, api, screen, flags }: Job, id: string): Promise<void> {
   const execution = await api.getExecution(id);
   const folder = resolve(context.cwd, flags.text('output-dir') ?? '.');
-  const client = await clientFor({ context, api }, { batchId: execution.batchId, folder });
+  const source = await sourceFor({ context, api }, { batchId: execution.batchId, folder });
   const only = flags.has('file') ? { only: new Set(flags.all('file')) } : {};
-  const report = await fetchOutputs(client, { execution, folder, ...only });
+  const report = await fetchOutputs(source, { execution, folder, ...only });
   if (report.placed.length === 0) {
     if (flags.has('file'))
       throw new Problem(`${id} has no output ${flags.all('file').map(quoted).join(', ')}`);
@@ -92,7 +94,7 @@ async function downloadBatch({ context, api, screen, flags }: Job, id: string): 
     (execution) => execution.retriedAs === null,
   );
   const outputs = new BatchOutputs({
-    client: await clientFor({ context, api }, { batchId: id, folder }),
+    source: await sourceFor({ context, api }, { batchId: id, folder }),
     screen,
     folder,
     folders: foldersByIndex(batch, executions),
@@ -125,28 +127,33 @@ function foldersByIndex({ spec }: Batch, executions: readonly Execution[]): stri
 }
 
 /** Knows what was sent with the run by asking for it, but only once a local file is in the way. */
-async function clientFor(
+async function sourceFor(
   { context, api }: { context: Context; api: GridApi },
   { batchId, folder }: { batchId: string; folder: string },
-): Promise<OutputsClient> {
+): Promise<OutputsSource> {
   let entries: Promise<Map<string, ManifestEntry>> | undefined;
   const load = async () => {
     const { projectSha256 } = await api.getBatch(batchId);
-    const { entries: all } = await getProject(api, projectSha256);
-    return new Map(all.map((entry) => [resolve(folder, entry.path), entry]));
+    const project = await findProject(api, projectSha256);
+    return new Map((project?.entries ?? []).map((entry) => [resolve(folder, entry.path), entry]));
   };
-  return {
-    api,
+  return gridOutputs(api, {
     home: context.home,
     sent: async (path) => {
       if (!isWithin(folder, path)) return undefined;
       entries ??= load();
       return (await entries).get(path);
     },
-  };
+  });
 }
 
-async function getProject(api: GridApi, sha256: string): Promise<Manifest> {
-  const response = await api.send({ method: 'GET', path: `/blobs/${sha256}` });
-  return asManifest(JSON.parse(await readText(response)));
+/** undefined once the platform has forgotten it: then nothing here is known to have been sent. */
+async function findProject(api: GridApi, sha256: string): Promise<Manifest | undefined> {
+  try {
+    const response = await api.send({ method: 'GET', path: `/blobs/${sha256}` });
+    return asManifest(JSON.parse(await readText(response)));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
 }

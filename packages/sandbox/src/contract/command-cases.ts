@@ -197,8 +197,8 @@ const surroundings: ContractCase[] = [
   {
     name: 'starts in the working directory and leaves its files to the worker',
     async run(room) {
-      const { stdout } = await room.sh('pwd -P; echo made > result.txt');
-      assert.equal(stdout.toString(), `${room.inside}\n`);
+      const { stdout } = await room.sh('pwd -P; echo made > result.txt; stat -c %a result.txt');
+      assert.equal(stdout.toString(), `${room.inside}\n644\n`);
       assert.equal(readFileSync(join(room.workspace, 'result.txt'), 'utf8'), 'made\n');
     },
   },

@@ -9,6 +9,8 @@ import { isolates, openRoom, type Room } from './room.ts';
 
 const NAMES: readonly SandboxDriverName[] = ['bubblewrap', 'namespaces', 'process'];
 const probes = await probeDrivers();
+// The strictest a worker may be started with; nothing may depend on it.
+process.umask(0o077);
 const isRoot = process.getuid?.() === 0;
 
 for (const name of NAMES) {

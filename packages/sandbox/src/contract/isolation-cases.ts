@@ -160,6 +160,7 @@ const files: ContractCase[] = [
         make("it's # \\040", 'read'),
       ];
       writeFileSync(join(host, 'one file.txt'), 'file');
+      chmodSync(join(host, 'one file.txt'), 0o644);
       mounts.push({
         source: join(host, 'one file.txt'),
         target: '/data/one file.txt',
@@ -181,6 +182,7 @@ const files: ContractCase[] = [
       const host = mkdtempSync(join(tmpdir(), 'sandbox-nested-'));
       mkdirSync(join(room.workspace, 'deps'), { recursive: true });
       writeFileSync(join(host, 'module'), 'here');
+      chmodSync(join(host, 'module'), 0o644);
       chmodSync(host, 0o755);
       symlinkSync(host, join(host, 'loop'));
       const mounts: Mount[] = [

@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Mount, RunningSandbox, SandboxDriver, SandboxExit, SandboxSpec } from '../driver.ts';
@@ -103,7 +111,8 @@ export function openRoom(driver: SandboxDriver): Room {
     write(name, content, mode = 0o644) {
       const path = join(workspace, name);
       mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, content, { mode });
+      writeFileSync(path, content);
+      chmodSync(path, mode);
       own(path);
       return join(inside, name);
     },

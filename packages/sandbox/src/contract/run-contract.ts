@@ -29,6 +29,8 @@ async function runContract(name: SandboxDriverName): Promise<CaseReport[]> {
   return reports;
 }
 
+// The strictest a worker may be started with; nothing may depend on it.
+process.umask(0o077);
 // The test that starts this program passes one of the names.
 const reports = await runContract(process.argv[2] as SandboxDriverName);
 process.stdout.write(JSON.stringify(reports));

@@ -5,7 +5,7 @@ import { resolveRuntime } from './resolve-runtime.ts';
 
 const interpreters = new Map<string, Interpreter>(
   [
-    { name: 'python', path: '/home/u/py/bin/python3', version: '3.11.7', mounts: ['/home/u/py'] },
+    { name: 'python', path: '/opt/py/bin/python3', version: '3.11.7', mounts: ['/opt/py'] },
     { name: 'node', path: '/usr/bin/node', version: 'v24', mounts: [] },
     { name: 'bash', path: '/bin/bash', version: '', mounts: [] },
     { name: 'sh', path: '/bin/sh', version: '', mounts: [] },
@@ -18,13 +18,13 @@ function resolve(scriptName: string, text = '', options: { mode?: number; reques
 }
 
 test.each([
-  ['a.py', '', ['/home/u/py/bin/python3']],
-  ['a.py', '#!/usr/bin/env python3\n', ['/home/u/py/bin/python3']],
+  ['a.py', '', ['/opt/py/bin/python3']],
+  ['a.py', '#!/usr/bin/env python3\n', ['/opt/py/bin/python3']],
   ['a.ts', '', ['/usr/bin/node']],
   ['a.sh', '', ['/bin/sh']],
   ['a.sh', '#!/bin/bash -e\n', ['/bin/bash', '-e']],
   ['a', '#!/usr/bin/env -S node --no-warnings\n', ['/usr/bin/node', '--no-warnings']],
-  ['a', '#! /usr/bin/python3\r\n', ['/home/u/py/bin/python3']],
+  ['a', '#! /usr/bin/python3\r\n', ['/opt/py/bin/python3']],
   ['a', '#!/opt/own/interpreter x\n', ['/opt/own/interpreter', 'x']],
 ])('%s beginning with %j is started by %j', (name, text, argvPrefix) => {
   expect(resolve(name, text)).toMatchObject({ ok: true, runtime: { argvPrefix } });
@@ -35,7 +35,7 @@ test('an executable without a #! line is started itself', () => {
 });
 
 test('an interpreter outside of the system brings its folder and its PATH', () => {
-  expect(resolve('a.py')).toMatchObject({ runtime: { mounts: ['/home/u/py'], path: ['/home/u/py/bin'] } });
+  expect(resolve('a.py')).toMatchObject({ runtime: { mounts: ['/opt/py'], path: ['/opt/py/bin'] } });
 });
 
 test('what was asked for wins over what the script says', () => {
