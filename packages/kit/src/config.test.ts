@@ -14,13 +14,13 @@ describe('a secret', () => {
   const secret = new Secret(VALUE);
 
   test.each([
-    ['a template', `${String(secret)}`],
+    ['a template', `the secret is ${String(secret)}`],
     ['a sum of strings', ['', secret].join('')],
     ['JSON', JSON.stringify({ secret, deep: [{ secret }] })],
     ['inspect', inspect({ secret, deep: { deeper: [secret] } }, { depth: 9, showHidden: true })],
     ['an error', inspect(new Error('failed', { cause: { secret } }))],
     ['its keys', Object.keys(secret).join() + Object.values(secret).join()],
-    ['a copy', JSON.stringify({ ...secret })],
+    ['a copy', JSON.stringify(Object.assign({}, secret))],
   ])('does not show in %s', (_name, text) => {
     expect(text).not.toContain(VALUE);
   });

@@ -20,17 +20,4 @@ export type {
 } from './driver.ts';
 export { sweepCgroups } from './find-cgroup-parent.ts';
 export { probeDrivers } from './probe-drivers.ts';
-export { SANDBOX_GID, SANDBOX_UID, sandboxOwner } from './sandbox-owner.ts';
-export {
-  findInterpreter,
-  findInterpreters,
-  type Interpreter,
-  type InterpreterSearch,
-} from './interpreters.ts';
-export {
-  findRuntimeByName,
-  resolveRuntime,
-  type Runtime,
-  type RuntimeResult,
-  type ScriptFacts,
-} from './runtimes.ts';
+export { sandboxOwner } from './sandbox-owner.ts';

@@ -1,6 +1,7 @@
 -- Batches this worker should draw from now, with how many from each: the more urgent first, then the
 -- key with the fewest executions on workers, then its batch with the fewest.
 -- $1 slots, $2 cpus, $3 memory in bytes: free on the worker; $4 what the worker offers; $5 cpus, $6 memory: all it has
+-- $7 the worker; one that drains or is gone gets nothing.
 with recursive keys (key_id) as (
   -- A jump per key over the partial index, instead of a walk over all runnable batches.
   (select key_id from batches where queued > 0 and active < parallel order by key_id limit 1)
@@ -26,7 +27,7 @@ candidates as (
     order by b.priority desc, b.active, b.id
     limit $1
   ) b
-  where keys.key_id is not null
+  where keys.key_id is not null and exists (select 1 from workers where id = $7 and state = 'active')
 ),
 seats as (
   select c.*, seat,

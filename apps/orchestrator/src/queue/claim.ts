@@ -43,9 +43,9 @@ export interface Chosen {
 }
 
 /** Where a worker should draw from now. Takes no lock: what it says may be outdated when it arrives. */
-export async function choose(db: Queryable, { capacity, total, offers }: ClaimRequest): Promise<Chosen[]> {
+export async function choose(db: Queryable, { workerId, capacity, total, offers }: ClaimRequest): Promise<Chosen[]> {
   const free = [capacity.slots, capacity.cpus, capacity.memoryBytes];
-  return db.query<Chosen>(chooseBatches, [...free, offers, total.cpus, total.memoryBytes]);
+  return db.query<Chosen>(chooseBatches, [...free, offers, total.cpus, total.memoryBytes, workerId]);
 }
 
 /** The caller holds the locks of the chosen batches. */

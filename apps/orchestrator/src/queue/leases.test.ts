@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import type { Lease } from '@nexus/grid/contract';
 
-import { refOf, type FakeWorker } from '../testing/fake-worker.ts';
+import { finished, refOf, type FakeWorker } from '../testing/fake-worker.ts';
 import { submitBatch } from '../testing/submissions.ts';
 import { startTestControlPlane, type TestAccount, type TestControlPlane } from '../testing/test-control-plane.ts';
 import { expireLeases } from './expire-leases.ts';
@@ -128,6 +128,19 @@ describe('a lease', () => {
     expect((await worker.api.post('/exchange', {})).status).toBe(401);
     worker = await plane.addWorker();
   });
+});
+
+test('a worker that drains is told so, and gets nothing more', async () => {
+  await submitBatch(ana.api, { executions: 2 });
+  const drained = await plane.addWorker({ name: 'drained' });
+  const held = await drained.leaseOne();
+  await plane.database.query("update workers set state = 'draining' where id = $1", [drained.id]);
+  const capacity = { slots: 1, cpus: 9, memoryBytes: 2 ** 40 };
+  expect(await drained.exchange({ capacity, waitMs: 30_000 })).toMatchObject({ leases: [], drain: true });
+  expect(await drained.heartbeat([held])).toMatchObject({ lost: [], drain: true });
+  const { results, leases } = await drained.exchange({ capacity, items: [finished(held)] });
+  expect([results, leases]).toEqual([['accepted'], []]);
+  expect(await worker.lease(5)).toHaveLength(1);
 });
 
 describe('a long poll', () => {

@@ -56,15 +56,10 @@ export async function takeReports(
   requests: readonly Report[],
 ): Promise<ReportOutcome[]> {
   const rows = await readExecutions(tx, requests);
-  const outcomes: ReportOutcome[] = [];
-  const changes: Change[] = [];
-  for (const request of requests) {
-    const judged = await judge(tx, blobs, { request, rows });
-    changes.push(...judged.changes);
-    outcomes.push(judged.outcome);
-  }
-  await applyChanges(tx, changes);
-  return outcomes;
+  const incomplete = await publishOutputs(tx, blobs, { rows, requests });
+  const judged = requests.map((request) => judge(request, rows, incomplete));
+  await applyChanges(tx, judged.flatMap(({ changes }) => changes));
+  return judged.map(({ outcome }) => outcome);
 }
 
 interface Judged {
@@ -72,18 +67,13 @@ interface Judged {
   changes: Change[];
 }
 
-async function judge(
-  tx: Queryable,
-  blobs: BlobStore,
-  { request, rows }: { request: Report; rows: ReadonlyMap<string, LeasedRow> },
-): Promise<Judged> {
-  const incomplete = await publishOutputs(tx, blobs, { rows, request });
+function judge(request: Report, rows: ReadonlyMap<string, LeasedRow>, incomplete: ReadonlySet<ReportItem>): Judged {
   const results: ReportResult[] = [];
   const changes: Change[] = [];
   for (const [position, item] of request.items.entries()) {
     const row = rows.get(item.executionId);
     const decision = row ? decide(row, item, request) : ({ kind: 'refuse' } as const);
-    const isMissing = isPublished(decision) && incomplete.has(position);
+    const isMissing = isPublished(decision) && incomplete.has(item);
     results.push(verdict(decision, isMissing));
     if (!row || isMissing || decision.kind === 'refuse' || decision.kind === 'repeat') continue;
     const change = toChange({ row, item, decision, request, outputs: request.outputs.get(position) });
@@ -132,27 +122,29 @@ function isPublished(decision: ReportDecision): boolean {
 
 /**
  * A result counts only with every byte of it here. Records the manifests of those for which that holds
- * and returns the positions of the others. All of an account at once: one after the other, the rows of
- * blobs would be locked in the order of the items, and two reports could wait for each other.
+ * and returns the others. All of an account at once: one after the other, the rows of blobs would be
+ * locked in the order of the items, and two transactions could wait for each other.
  */
 async function publishOutputs(
   tx: Queryable,
   blobs: BlobStore,
-  { rows, request }: { rows: ReadonlyMap<string, LeasedRow>; request: Report },
-): Promise<Set<number>> {
-  const byAccount = new Map<string, Map<number, StoredManifest>>();
-  for (const [position, outputs] of request.outputs) {
-    const item = request.items[position];
-    const row = item && rows.get(item.executionId);
-    if (!row || !isPublished(decide(row, item, request))) continue;
-    const ofAccount = byAccount.get(row.accountId) ?? new Map<number, StoredManifest>();
-    byAccount.set(row.accountId, ofAccount.set(position, outputs));
+  { rows, requests }: { rows: ReadonlyMap<string, LeasedRow>; requests: readonly Report[] },
+): Promise<Set<ReportItem>> {
+  const byAccount = new Map<string, Map<ReportItem, StoredManifest>>();
+  for (const request of requests) {
+    for (const [position, outputs] of request.outputs) {
+      const item = request.items[position];
+      const row = item && rows.get(item.executionId);
+      if (!row || !isPublished(decide(row, item, request))) continue;
+      const ofAccount = byAccount.get(row.accountId) ?? new Map<ReportItem, StoredManifest>();
+      byAccount.set(row.accountId, ofAccount.set(item, outputs));
+    }
   }
-  const incomplete = new Set<number>();
+  const incomplete = new Set<ReportItem>();
   for (const [accountId, outputs] of [...byAccount].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const missing = new Set(await listMissing(tx, accountId, [...outputs.values()].flatMap(namesOf)));
     const isComplete = (stored: StoredManifest) => namesOf(stored).every((name) => !missing.has(name));
-    for (const [position, stored] of outputs) if (!isComplete(stored)) incomplete.add(position);
+    for (const [item, stored] of outputs) if (!isComplete(stored)) incomplete.add(item);
     await recordManifests(tx, blobs, { accountId, manifests: [...outputs.values()].filter(isComplete) });
   }
   return incomplete;

@@ -1,6 +1,6 @@
 import type { Lease } from '@nexus/grid/contract';
 
-import { choose, claimFrom, type ClaimRequest } from './claim.ts';
+import { choose, claimFrom, type Chosen, type ClaimRequest } from './claim.ts';
 import { lockBatches } from './locks.ts';
 import { batchesOf, takeReports, type Report, type ReportDeps, type ReportOutcome } from './report.ts';
 
@@ -64,7 +64,7 @@ export class Turns {
 
   async #transact(turns: readonly Turn[]): Promise<TurnOutcome[]> {
     const { database, blobs } = this.#deps;
-    const chosen = await Promise.all(turns.map(({ claim }) => (claim ? choose(database, claim) : [])));
+    const chosen = await Promise.all(turns.map(({ claim }) => (claim ? choose(database, claim) : NO_BATCHES)));
     const batchIds = [...turns.flatMap(({ report }) => batchesOf(report)), ...chosen.flat().map((batch) => batch.id)];
     if (batchIds.length === 0) return turns.map(() => ({ reported: NOTHING_REPORTED, leases: [] }));
     return database.transaction(async (tx) => {
@@ -79,5 +79,7 @@ export class Turns {
     });
   }
 }
+
+const NO_BATCHES: Promise<Chosen[]> = Promise.resolve([]);
 
 const NOTHING_REPORTED: ReportOutcome = { results: [], batchIds: [], isQueueChanged: false };
