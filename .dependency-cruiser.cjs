@@ -5,7 +5,13 @@
  */
 const TEST = '[.]test[.]ts$';
 /** Code that is never part of a running service. */
-const NOT_PRODUCTION = [TEST, '/src/testing/', '^(e2e|bench|scripts)/', '^packages/testkit/', '[.]config[.]ts$'];
+const NOT_PRODUCTION = [
+  TEST,
+  '/src/testing/',
+  '^(e2e|bench|scripts)/',
+  '^packages/testkit/',
+  '[.]config[.]ts$',
+];
 /** Core modules that do something; `node:crypto` hashing and `node:path` are pure enough. */
 const INPUT_OUTPUT =
   '^(node:)?(fs|net|tls|http|http2|https|dgram|dns|child_process|cluster|worker_threads|os)(/|$)';

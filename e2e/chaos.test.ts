@@ -88,12 +88,28 @@ async function runSeed(seed: number, tally: Tally): Promise<void> {
   }));
   const batchId = await insist(async () => {
     const submission = { idempotencyKey: `chaos-seed-${seed}`, parallel: random.pick([1, 3, 100]) };
-    return (await submit(grid.api, { files: { 'main.py': SCRIPT }, script: 'main.py', executions, submission })).batchId;
+    return (
+      await submit(grid.api, {
+        files: { 'main.py': SCRIPT },
+        script: 'main.py',
+        executions,
+        submission,
+      })
+    ).batchId;
   });
   const following = follow(batchId, tally);
   for (let count = random.between(1, 3); count > 0; count -= 1) {
     await sleep(random.between(0, 700));
-    await inflict(random.pick(['kill worker', 'kill orchestrator', 'kill database', 'freeze worker', 'kill worker']), random);
+    await inflict(
+      random.pick([
+        'kill worker',
+        'kill orchestrator',
+        'kill database',
+        'freeze worker',
+        'kill worker',
+      ]),
+      random,
+    );
   }
   await following;
   await check(batchId, seed, tally);
@@ -104,12 +120,15 @@ async function follow(batchId: string, tally: Tally): Promise<void> {
   const seen = new Set<string>();
   let after = 0;
   for (;;) {
-    const events = await insist(async () => grid.api.lines(`/batches/${batchId}/events?after=${after}&follow=true`));
+    const events = await insist(async () =>
+      grid.api.lines(`/batches/${batchId}/events?after=${after}&follow=true`),
+    );
     // The server writes what batchEventSchema says.
     for (const event of events as BatchEvent[]) {
       if (event.type === 'end') return;
       if (event.type !== 'execution') continue;
-      if (seen.has(event.execution.id)) tally.double.push(`${event.execution.id} ended twice for its client`);
+      if (seen.has(event.execution.id))
+        tally.double.push(`${event.execution.id} ended twice for its client`);
       seen.add(event.execution.id);
       after = event.version;
     }
@@ -128,7 +147,8 @@ async function check(batchId: string, seed: number, tally: Tally): Promise<void>
   if (rows.length !== EXECUTIONS) tally.lost.push(`${batchId} has ${rows.length} executions`);
   for (const row of rows) {
     if (row.published > 1) tally.double.push(`${row.id} was published ${row.published} times`);
-    if (row.state !== 'succeeded' || row.published < 1) tally.lost.push(`${row.id} is ${row.state}`);
+    if (row.state !== 'succeeded' || row.published < 1)
+      tally.lost.push(`${row.id} is ${row.state}`);
     const problem = await insist(() => findOutputProblem(row.id, sha256(`${seed} ${row.index}`)));
     if (problem !== undefined) tally.lost.push(`${row.id}: ${problem}`);
   }
@@ -140,8 +160,13 @@ async function findOutputProblem(id: string, expected: string): Promise<string |
   if (entry?.type !== 'file' || entry.path !== 'result.txt') return 'has no result';
   const text = await (await grid.api.raw(`/blobs/${entry.sha256}`)).text();
   if (text !== expected) return 'has another result';
-  const lines = (await grid.api.lines(`/executions/${id}/logs`)) as { type: string; chunk?: { data: string } }[];
-  const log = lines.map((line) => Buffer.from(line.chunk?.data ?? '', 'base64').toString()).join('');
+  const lines = (await grid.api.lines(`/executions/${id}/logs`)) as {
+    type: string;
+    chunk?: { data: string };
+  }[];
+  const log = lines
+    .map((line) => Buffer.from(line.chunk?.data ?? '', 'base64').toString())
+    .join('');
   return /^started \d+\nended \d+\n$/.test(log) ? undefined : `has the log ${JSON.stringify(log)}`;
 }
 
@@ -163,7 +188,9 @@ test(
   async () => {
     const tally: Tally = { lost: [], double: [] };
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) await runSeed(seed, tally);
-    console.log(`${SEEDS} seeds, ${SEEDS * EXECUTIONS} executions: lost ${tally.lost.length}, double ${tally.double.length}`);
+    console.log(
+      `${SEEDS} seeds, ${SEEDS * EXECUTIONS} executions: lost ${tally.lost.length}, double ${tally.double.length}`,
+    );
     expect(tally).toEqual({ lost: [], double: [] });
   },
 );

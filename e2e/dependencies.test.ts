@@ -17,9 +17,12 @@ afterAll(() => grid.stop());
 
 /** This machine's way to its registries, as a worker inherits it from whoever starts it. */
 function packageManagerSettings(): Record<string, string> {
-  const isSetting = (name: string) => /^(PIP_|npm_config_|SSL_CERT_|NODE_EXTRA_CA_CERTS$|HTTPS?_PROXY$|NO_PROXY$)/i.test(name);
+  const isSetting = (name: string) =>
+    /^(PIP_|npm_config_|SSL_CERT_|NODE_EXTRA_CA_CERTS$|HTTPS?_PROXY$|NO_PROXY$)/i.test(name);
   return Object.fromEntries(
-    Object.entries(process.env).flatMap(([name, value]) => (isSetting(name) && value !== undefined ? [[name, value]] : [])),
+    Object.entries(process.env).flatMap(([name, value]) =>
+      isSetting(name) && value !== undefined ? [[name, value]] : [],
+    ),
   );
 }
 
@@ -35,7 +38,11 @@ async function run(files: Files, script: string, manager: 'pip' | 'npm') {
   const [ended] = await runToEnd(grid.api, batchId);
   const id = ended?.execution.id ?? '';
   const log = await readLog(grid.api, id, 'stdout');
-  return { execution: ended?.execution, stdout: log.toString(), stderr: (await readLog(grid.api, id, 'stderr')).toString() };
+  return {
+    execution: ended?.execution,
+    stdout: log.toString(),
+    stderr: (await readLog(grid.api, id, 'stderr')).toString(),
+  };
 }
 
 async function environmentsOf(worker: string): Promise<string[]> {
@@ -43,38 +50,68 @@ async function environmentsOf(worker: string): Promise<string[]> {
 }
 
 describe.skipIf(!has('pip'))('requirements.txt [needs pip]', () => {
-  const files = { 'main.py': 'import six; print("six", six.__version__)', 'requirements.txt': 'six==1.16.0\n' };
+  const files = {
+    'main.py': 'import six; print("six", six.__version__)',
+    'requirements.txt': 'six==1.16.0\n',
+  };
 
-  test('is installed in a sandbox, once, and taken over by another worker', { timeout: 120_000 }, async () => {
-    expect(await run(files, 'main.py', 'pip')).toMatchObject({ stdout: 'six 1.16.0\n', execution: { state: 'succeeded' } });
-    const [first] = await environmentsOf('worker-1');
-    await grid.workers[0]?.end('SIGTERM');
-    await grid.addWorker({ PIP_INDEX_URL: 'http://127.0.0.1:9/', PIP_FIND_LINKS: '', PIP_NO_INDEX: '1' });
-    expect(await run(files, 'main.py', 'pip')).toMatchObject({
-      stdout: 'six 1.16.0\n',
-      execution: { state: 'succeeded', workerName: 'worker-2' },
-    });
-    expect(await environmentsOf('worker-2')).toEqual([first]);
-    const log = await readFile(join(grid.folder, 'worker-2.log'), 'utf8');
-    expect(log).not.toContain('could not be installed');
-    await grid.addWorker();
-  });
+  test(
+    'is installed in a sandbox, once, and taken over by another worker',
+    { timeout: 120_000 },
+    async () => {
+      expect(await run(files, 'main.py', 'pip')).toMatchObject({
+        stdout: 'six 1.16.0\n',
+        execution: { state: 'succeeded' },
+      });
+      const [first] = await environmentsOf('worker-1');
+      await grid.workers[0]?.end('SIGTERM');
+      await grid.addWorker({
+        PIP_INDEX_URL: 'http://127.0.0.1:9/',
+        PIP_FIND_LINKS: '',
+        PIP_NO_INDEX: '1',
+      });
+      expect(await run(files, 'main.py', 'pip')).toMatchObject({
+        stdout: 'six 1.16.0\n',
+        execution: { state: 'succeeded', workerName: 'worker-2' },
+      });
+      expect(await environmentsOf('worker-2')).toEqual([first]);
+      const log = await readFile(join(grid.folder, 'worker-2.log'), 'utf8');
+      expect(log).not.toContain('could not be installed');
+      await grid.addWorker();
+    },
+  );
 
-  test('that cannot be installed fails the execution with the reason and the installer’s own words', { timeout: 120_000 }, async () => {
-    const broken = { 'main.py': 'print(1)', 'requirements.txt': 'no-such-package-hopefully-ever==99.99\n' };
-    const { execution, stderr } = await run(broken, 'main.py', 'pip');
-    expect(execution).toMatchObject({ state: 'failed', exitCode: null, reason: expect.stringContaining('requirements.txt could not be installed') });
-    expect(stderr).toContain('no-such-package-hopefully-ever');
-  });
+  test(
+    'that cannot be installed fails the execution with the reason and the installer’s own words',
+    { timeout: 120_000 },
+    async () => {
+      const broken = {
+        'main.py': 'print(1)',
+        'requirements.txt': 'no-such-package-hopefully-ever==99.99\n',
+      };
+      const { execution, stderr } = await run(broken, 'main.py', 'pip');
+      expect(execution).toMatchObject({
+        state: 'failed',
+        exitCode: null,
+        reason: expect.stringContaining('requirements.txt could not be installed'),
+      });
+      expect(stderr).toContain('no-such-package-hopefully-ever');
+    },
+  );
 });
 
 describe.skipIf(!has('npm registry'))('package.json [needs npm registry]', () => {
   test('is installed and imported by a TypeScript script', { timeout: 120_000 }, async () => {
     const files = {
-      'main.ts': 'import isNumber from "is-number"; const is: boolean = isNumber("4"); console.log(is)',
+      'main.ts':
+        'import isNumber from "is-number"; const is: boolean = isNumber("4"); console.log(is)',
       'package.json': '{"type":"module","dependencies":{"is-number":"7.0.0"}}',
     };
     const ended = await run(files, 'main.ts', 'npm');
-    expect(ended).toMatchObject({ stderr: '', stdout: 'true\n', execution: { state: 'succeeded', reason: null } });
+    expect(ended).toMatchObject({
+      stderr: '',
+      stdout: 'true\n',
+      execution: { state: 'succeeded', reason: null },
+    });
   });
 });

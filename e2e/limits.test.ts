@@ -16,7 +16,11 @@ beforeAll(async () => {
 
 afterAll(() => grid.stop());
 
-async function run(script: string, limits: Partial<NonNullable<Job['spec']>['limits']> = {}, job: Partial<Job> = {}) {
+async function run(
+  script: string,
+  limits: Partial<NonNullable<Job['spec']>['limits']> = {},
+  job: Partial<Job> = {},
+) {
   const { batchId } = await submit(grid.api, {
     files: { 'main.py': script },
     script: 'main.py',
@@ -31,11 +35,16 @@ async function run(script: string, limits: Partial<NonNullable<Job['spec']>['lim
 
 test('too much memory, too much time, a failure and a cancellation are told apart', async () => {
   const [memory, time, failure] = await Promise.all([
-    run('b = bytearray(300_000_000)\nfor i in range(0, len(b), 4096): b[i] = 1\nprint(1)', { memoryBytes: 64 * 1024 ** 2 }),
+    run('b = bytearray(300_000_000)\nfor i in range(0, len(b), 4096): b[i] = 1\nprint(1)', {
+      memoryBytes: 64 * 1024 ** 2,
+    }),
     run('import time; time.sleep(600)', { timeoutSeconds: 1 }),
     run('raise SystemExit(7)'),
   ]);
-  expect(memory).toMatchObject({ state: 'out_of_memory', reason: expect.stringContaining('--memory') });
+  expect(memory).toMatchObject({
+    state: 'out_of_memory',
+    reason: expect.stringContaining('--memory'),
+  });
   expect(time).toMatchObject({ state: 'timed_out', reason: expect.stringContaining('--timeout') });
   expect(failure).toMatchObject({ state: 'failed', exitCode: 7, reason: null });
 });
@@ -65,7 +74,8 @@ test('a script that ignores SIGTERM is gone within 10 s of being cancelled, with
 });
 
 test('a flood of output keeps its beginning and its end, and says how much is missing', async () => {
-  const script = 'import sys\nline = b"x" * 999_999 + b"\\n"\nfor _ in range(1000): sys.stdout.buffer.write(line)\nsys.stdout.buffer.write(b"the end\\n")';
+  const script =
+    'import sys\nline = b"x" * 999_999 + b"\\n"\nfor _ in range(1000): sys.stdout.buffer.write(line)\nsys.stdout.buffer.write(b"the end\\n")';
   const execution = await run(script, { logBytes: 4 * 1024 ** 2 });
   expect(execution).toMatchObject({ state: 'succeeded', exitCode: 0 });
   const stdout = await readLog(grid.api, execution.id, 'stdout');
@@ -83,10 +93,16 @@ test('100 MB of binary output arrive byte for byte, both streams apart', async (
   ].join('\n');
   const execution = await run(script);
   expect(execution).toMatchObject({ state: 'succeeded', logs: { droppedBytes: 0 } });
-  const block = Buffer.concat(Array.from({ length: 32_768 }, (_, index) => createHash('sha256').update(String(index)).digest()));
+  const block = Buffer.concat(
+    Array.from({ length: 32_768 }, (_, index) =>
+      createHash('sha256').update(String(index)).digest(),
+    ),
+  );
   const expected = (part: Buffer) => sha256(Buffer.concat(Array.from({ length: 100 }, () => part)));
   expect(sha256(await readLog(grid.api, execution.id, 'stdout'))).toBe(expected(block));
-  expect(sha256(await readLog(grid.api, execution.id, 'stderr'))).toBe(expected(block.subarray(0, 1000)));
+  expect(sha256(await readLog(grid.api, execution.id, 'stderr'))).toBe(
+    expected(block.subarray(0, 1000)),
+  );
 });
 
 test('a worker knows no credential but its own token', async () => {
@@ -98,7 +114,9 @@ test('a worker knows no credential but its own token', async () => {
 
 test('a fork bomb is held and ends with its time', async () => {
   const script = 'import os\nwhile True:\n  try: os.fork()\n  except OSError: pass';
-  expect(await run(script, { timeoutSeconds: 2, processes: 64 })).toMatchObject({ state: 'timed_out' });
+  expect(await run(script, { timeoutSeconds: 2, processes: 64 })).toMatchObject({
+    state: 'timed_out',
+  });
 });
 
 test('a script that fills the disk is stopped and told so', async () => {
@@ -108,17 +126,32 @@ test('a script that fills the disk is stopped and told so', async () => {
 });
 
 test('a script that deletes its own input and itself ends as it would here', async () => {
-  const execution = await run('import os, sys\nos.remove(sys.argv[1]); os.remove(sys.argv[0]); open("done", "w").write("ok")', {}, {
-    inputs: { 'data/in.csv': 'a,b\n' },
-    executions: [{ input: 'data/in.csv' }],
-  });
+  const execution = await run(
+    'import os, sys\nos.remove(sys.argv[1]); os.remove(sys.argv[0]); open("done", "w").write("ok")',
+    {},
+    {
+      inputs: { 'data/in.csv': 'a,b\n' },
+      executions: [{ input: 'data/in.csv' }],
+    },
+  );
   expect(execution).toMatchObject({ state: 'succeeded', exitCode: 0 });
   expect([...(await readOutputs(grid.api, execution.id)).keys()]).toEqual(['done']);
 });
 
 test('names with spaces, newlines, leading dashes, unicode and great length arrive and come back', async () => {
   const long = `${'d'.repeat(100)}/${'e'.repeat(100)}/${'f'.repeat(100)}.txt`;
-  const names = ['a b.txt', 'a\nb.txt', '-rf', 'ñandú 🦤.txt', "it's.txt", '"q".txt', '*.txt', long, 'x/in.csv', 'y/in.csv'];
+  const names = [
+    'a b.txt',
+    'a\nb.txt',
+    '-rf',
+    'ñandú 🦤.txt',
+    "it's.txt",
+    '"q".txt',
+    '*.txt',
+    long,
+    'x/in.csv',
+    'y/in.csv',
+  ];
   const files = Object.fromEntries(names.map((name) => [name, `content of ${name}`]));
   const script = [
     'import os, sys',
@@ -132,17 +165,23 @@ test('names with spaces, newlines, leading dashes, unicode and great length arri
   const execution = await run(script, {}, { files: { ...files, 'main.py': script } });
   expect(execution).toMatchObject({ state: 'succeeded' });
   const outputs = await readOutputs(grid.api, execution.id);
-  for (const name of names) expect(outputs.get(`out/${name}`)?.bytes?.toString()).toBe(`content of ${name}`.toUpperCase());
+  for (const name of names)
+    expect(outputs.get(`out/${name}`)?.bytes?.toString()).toBe(`content of ${name}`.toUpperCase());
 });
 
 test('an empty file and standard input travel', async () => {
   const stdin = 'line 1\nline 2\n';
-  const script = 'import os, sys\nprint(os.path.getsize("empty"), sys.stdin.read().upper(), end="")';
-  const execution = await run(script, {}, {
-    files: { 'main.py': script, empty: '' },
-    inputs: { stdin },
-    spec: { stdin: { sha256: sha256(stdin), sizeBytes: stdin.length } },
-  });
+  const script =
+    'import os, sys\nprint(os.path.getsize("empty"), sys.stdin.read().upper(), end="")';
+  const execution = await run(
+    script,
+    {},
+    {
+      files: { 'main.py': script, empty: '' },
+      inputs: { stdin },
+      spec: { stdin: { sha256: sha256(stdin), sizeBytes: stdin.length } },
+    },
+  );
   expect((await readLog(grid.api, execution.id, 'stdout')).toString()).toBe('0 LINE 1\nLINE 2\n');
 });
 
@@ -153,25 +192,39 @@ test.each([
   ['+x hello', '#!/usr/bin/env python3\nimport sys; print(sys.argv[1])'],
 ])('%s runs by what it is', async (name, text) => {
   const script = name.replace('+x ', '');
-  const { batchId } = await submit(grid.api, { files: { [name]: text }, script, executions: [{ args: ['hola'] }] });
+  const { batchId } = await submit(grid.api, {
+    files: { [name]: text },
+    script,
+    executions: [{ args: ['hola'] }],
+  });
   const [ended] = await runToEnd(grid.api, batchId);
   expect(ended?.execution).toMatchObject({ state: 'succeeded' });
   expect((await readLog(grid.api, `${batchId}-0`, 'stdout')).toString()).toBe('hola\n');
 });
 
 test('a script nobody can start fails with a sentence', async () => {
-  const { batchId } = await submit(grid.api, { files: { 'notes.txt': 'hello' }, script: 'notes.txt' });
+  const { batchId } = await submit(grid.api, {
+    files: { 'notes.txt': 'hello' },
+    script: 'notes.txt',
+  });
   const [ended] = await runToEnd(grid.api, batchId);
-  expect(ended?.execution).toMatchObject({ state: 'failed', exitCode: null, reason: expect.stringContaining('--runtime') });
+  expect(ended?.execution).toMatchObject({
+    state: 'failed',
+    exitCode: null,
+    reason: expect.stringContaining('--runtime'),
+  });
 });
 
 test('a secret in the environment reaches the script and is masked in its output', async () => {
-  const script = 'import os\nprint(os.environ["API_TOKEN"][::-1], os.environ["API_TOKEN"], os.environ["PLAIN"])';
+  const script =
+    'import os\nprint(os.environ["API_TOKEN"][::-1], os.environ["API_TOKEN"], os.environ["PLAIN"])';
   const { batchId } = await submit(grid.api, {
     files: { 'main.py': script },
     script: 'main.py',
     submission: { env: { API_TOKEN: 'abc-canary-123', PLAIN: 'shown' }, masked: ['API_TOKEN'] },
   });
   await runToEnd(grid.api, batchId);
-  expect((await readLog(grid.api, `${batchId}-0`, 'stdout')).toString()).toBe('321-yranac-cba *** shown\n');
+  expect((await readLog(grid.api, `${batchId}-0`, 'stdout')).toString()).toBe(
+    '321-yranac-cba *** shown\n',
+  );
 });

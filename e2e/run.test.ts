@@ -27,15 +27,31 @@ test('a script runs with its arguments, and its exit code, output and files come
     executions: [{ args: ['-x', 'a b', 'ñ\n'] }],
   });
   const [ended] = await runToEnd(grid.api, batchId);
-  expect(ended?.execution).toMatchObject({ state: 'failed', exitCode: 3, retriesUsed: 0, epoch: 1, workerName: 'worker-1' });
+  expect(ended?.execution).toMatchObject({
+    state: 'failed',
+    exitCode: 3,
+    retriesUsed: 0,
+    epoch: 1,
+    workerName: 'worker-1',
+  });
   const id = ended?.execution.id ?? '';
   expect((await readLog(grid.api, id, 'stdout')).toString()).toBe(
     "args ['-x', 'a b', 'ñ\\n']\ncwd /home/ana/project\n",
   );
   expect(await readLog(grid.api, id, 'stderr')).toEqual(Buffer.from([0xff, 0]));
   const outputs = await readOutputs(grid.api, id);
-  expect([...outputs.keys()]).toEqual(['a', 'a/b', 'a/b/c', 'a/b/c/deep.bin', 'empty', 'link', 'run.sh']);
-  expect(outputs.get('a/b/c/deep.bin')?.bytes).toEqual(Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)));
+  expect([...outputs.keys()]).toEqual([
+    'a',
+    'a/b',
+    'a/b/c',
+    'a/b/c/deep.bin',
+    'empty',
+    'link',
+    'run.sh',
+  ]);
+  expect(outputs.get('a/b/c/deep.bin')?.bytes).toEqual(
+    Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)),
+  );
   expect(outputs.get('run.sh')?.mode).toBe(0o750);
   expect(outputs.get('link')?.target).toBe('a');
 });

@@ -34,12 +34,18 @@ interface Ended {
 }
 
 function start(args: string[], env: Record<string, string> = {}) {
-  const child = spawn(NEXUS, args, { env: { ...process.env, NEXUS_HOME: home, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(NEXUS, args, {
+    env: { ...process.env, NEXUS_HOME: home, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   started.push(child);
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-  const ended: Promise<Ended> = once(child, 'close').then(() => ({ code: child.exitCode, ...output }));
+  const ended: Promise<Ended> = once(child, 'close').then(() => ({
+    code: child.exitCode,
+    ...output,
+  }));
   const says = async (text: string) => {
     while (!output.stdout.includes(text)) {
       if (child.exitCode !== null) throw new Error(`it ended: ${output.stderr}`);
@@ -50,7 +56,11 @@ function start(args: string[], env: Record<string, string> = {}) {
 }
 
 async function rgrid(args: string[], cwd: string): Promise<Ended> {
-  const child = spawn(RGRID, args, { cwd, env: { ...process.env, NEXUS_HOME: home }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(RGRID, args, {
+    cwd,
+    env: { ...process.env, NEXUS_HOME: home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -97,7 +107,10 @@ test('Ctrl-C stops everything within 5 s, also while something runs; the work go
   await first.says('Your turn');
   const project = join(home, 'project');
   await mkdir(project);
-  await writeFile(join(project, 'slow.py'), 'import time\nfor i in range(30): time.sleep(0.1)\nopen("done", "w").write("yes")');
+  await writeFile(
+    join(project, 'slow.py'),
+    'import time\nfor i in range(30): time.sleep(0.1)\nopen("done", "w").write("yes")',
+  );
   const detached = await rgrid(['run', '--detach', 'slow.py'], project);
   expect(detached.code).toBe(0);
   await sleep(1000);
@@ -136,11 +149,13 @@ test('a key that was made works from elsewhere until it is revoked', async () =>
   const created = await start(['key', 'create', 'laptop', '--account', 'ana']).ended;
   expect(created).toMatchObject({ code: 0, stderr: '' });
   const whoami = () =>
-    fetch(`http://127.0.0.1:${port}/api/v1/whoami`, { headers: { authorization: `Bearer ${created.stdout.trim()}` } });
+    fetch(`http://127.0.0.1:${port}/api/v1/whoami`, {
+      headers: { authorization: `Bearer ${created.stdout.trim()}` },
+    });
   expect(await (await whoami()).json()).toEqual({ account: 'ana', keyName: 'laptop' });
   expect((await start(['key', 'list']).ended).stdout).toMatch(/^ana +laptop .* live$/m);
   expect((await start(['key', 'list']).ended).stdout).not.toContain(created.stdout.trim());
-  expect((await start(['key', 'create', 'laptop', '--account', 'ana']).ended)).toMatchObject({
+  expect(await start(['key', 'create', 'laptop', '--account', 'ana']).ended).toMatchObject({
     code: 1,
     stderr: 'nexus: account ana has a key named laptop already; revoke it first\n',
   });
@@ -157,16 +172,25 @@ test('a port that is taken, a second start and a home that cannot be written eac
   await new Promise<void>((resolve) => server.listen(taken, '127.0.0.1', resolve));
   const port = await start(['up', '--port', String(taken)]).ended;
   server.close();
-  expect(port).toMatchObject({ code: 1, stderr: expect.stringMatching(/^nexus: port \d+ is taken by another program[^\n]*\n$/) });
+  expect(port).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^nexus: port \d+ is taken by another program[^\n]*\n$/),
+  });
 
   const running = start(['up', '--no-first-job', '--port', String(await freePort())]);
   await running.says('Your turn');
   const again = await start(['up', '--port', String(await freePort())]).ended;
-  expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/^nexus: the platform in [^\n]* is running already[^\n]*\n$/) });
+  expect(again).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^nexus: the platform in [^\n]* is running already[^\n]*\n$/),
+  });
 
   const file = join(home, 'file');
   await writeFile(file, '');
   const notAFolder = await start(['up'], { NEXUS_HOME: file }).ended;
-  expect(notAFolder).toMatchObject({ code: 1, stderr: expect.stringMatching(/^nexus: [^\n]* is not a folder[^\n]*\n$/) });
+  expect(notAFolder).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^nexus: [^\n]* is not a folder[^\n]*\n$/),
+  });
   await chmod(file, 0o600);
 }, 90_000);

@@ -15,7 +15,8 @@ beforeEach(async () => {
 
 afterEach(() => grid.stop());
 
-const SLEEPER = 'import subprocess, sys, time\nprint("up", flush=True)\nsubprocess.run(["sleep", sys.argv[1]])\nprint("done")';
+const SLEEPER =
+  'import subprocess, sys, time\nprint("up", flush=True)\nsubprocess.run(["sleep", sys.argv[1]])\nprint("done")';
 
 async function waitForState(batchId: string, state: string): Promise<void> {
   for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 50) {
@@ -29,33 +30,53 @@ async function waitForState(batchId: string, state: string): Promise<void> {
 /** Commands that run anywhere on this machine with this argument. */
 async function isRunning(argument: string): Promise<boolean> {
   const lines = await Promise.all(
-    (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+    (await readdir('/proc'))
+      .filter((name) => /^\d+$/.test(name))
+      .map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
   );
   return lines.some((line) => line.split('\0').includes(argument) && line.startsWith('sleep'));
 }
 
 test('an execution whose worker is killed starts again on another one, once, and nothing of the first stays', async () => {
   await grid.addWorker();
-  const { batchId } = await submit(grid.api, { files: { 'main.py': SLEEPER }, script: 'main.py', executions: [{ args: ['3.14159'] }] });
+  const { batchId } = await submit(grid.api, {
+    files: { 'main.py': SLEEPER },
+    script: 'main.py',
+    executions: [{ args: ['3.14159'] }],
+  });
   await waitForState(batchId, 'running');
   await grid.workers[0]?.end('SIGKILL');
   await grid.addWorker();
   const [ended] = await runToEnd(grid.api, batchId);
-  expect(ended?.execution).toMatchObject({ state: 'succeeded', timesLost: 1, epoch: 2, retriesUsed: 0, workerName: 'worker-2' });
+  expect(ended?.execution).toMatchObject({
+    state: 'succeeded',
+    timesLost: 1,
+    epoch: 2,
+    retriesUsed: 0,
+    workerName: 'worker-2',
+  });
   expect((await readLog(grid.api, `${batchId}-0`, 'stdout')).toString()).toBe('up\ndone\n');
   expect(await isRunning('3.14159')).toBe(false);
 });
 
 test('a script that runs ten times as long as a lease lives is left alone', async () => {
   await grid.addWorker();
-  const { batchId } = await submit(grid.api, { files: { 'main.py': SLEEPER }, script: 'main.py', executions: [{ args: ['21'] }] });
+  const { batchId } = await submit(grid.api, {
+    files: { 'main.py': SLEEPER },
+    script: 'main.py',
+    executions: [{ args: ['21'] }],
+  });
   const [ended] = await runToEnd(grid.api, batchId);
   expect(ended?.execution).toMatchObject({ state: 'succeeded', timesLost: 0, epoch: 1 });
 }, 60_000);
 
 test('a worker that is told to leave finishes what it runs and takes nothing new', async () => {
   const worker = await grid.addWorker({ WORKER_DRAIN_SECONDS: '60', WORKER_SLOTS: '1' });
-  const { batchId } = await submit(grid.api, { files: { 'main.py': SLEEPER }, script: 'main.py', executions: [{ args: ['1'] }, { args: ['1'] }] });
+  const { batchId } = await submit(grid.api, {
+    files: { 'main.py': SLEEPER },
+    script: 'main.py',
+    executions: [{ args: ['1'] }, { args: ['1'] }],
+  });
   await waitForState(batchId, 'running');
   await worker.end('SIGTERM');
   const { body } = await grid.api.get(`/batches/${batchId}`);
@@ -66,7 +87,11 @@ test('a worker that is told to leave finishes what it runs and takes nothing new
 
 test('a worker that is stopped gives its work back, which costs the execution nothing', async () => {
   const worker = await grid.addWorker();
-  const { batchId } = await submit(grid.api, { files: { 'main.py': SLEEPER }, script: 'main.py', executions: [{ args: ['2.71828'] }] });
+  const { batchId } = await submit(grid.api, {
+    files: { 'main.py': SLEEPER },
+    script: 'main.py',
+    executions: [{ args: ['2.71828'] }],
+  });
   await waitForState(batchId, 'running');
   await worker.end('SIGINT');
   expect(await isRunning('2.71828')).toBe(false);
@@ -86,17 +111,33 @@ test('--parallel bounds what runs at any moment', async () => {
     submission: { parallel: 2 },
   });
   const events = await runToEnd(grid.api, batchId);
-  const spans = events.map(({ logs }) => (logs ?? []).flatMap((chunk) => Buffer.from(chunk.data, 'base64').toString().trim().split('\n')).map(Number));
+  const spans = events.map(({ logs }) =>
+    (logs ?? [])
+      .flatMap((chunk) => Buffer.from(chunk.data, 'base64').toString().trim().split('\n'))
+      .map(Number),
+  );
   for (const [start = 0] of spans) {
-    expect(spans.filter(([from = 0, to = 0]) => from <= start && start < to).length).toBeLessThanOrEqual(2);
+    expect(
+      spans.filter(([from = 0, to = 0]) => from <= start && start < to).length,
+    ).toBeLessThanOrEqual(2);
   }
 });
 
 test('retries run a failing script again as often as asked, in the same execution', async () => {
   await grid.addWorker();
-  const { batchId } = await submit(grid.api, { files: { 'main.py': 'raise SystemExit(9)' }, script: 'main.py', submission: { retries: 2 } });
+  const { batchId } = await submit(grid.api, {
+    files: { 'main.py': 'raise SystemExit(9)' },
+    script: 'main.py',
+    submission: { retries: 2 },
+  });
   const [ended] = await runToEnd(grid.api, batchId);
-  expect(ended?.execution).toMatchObject({ state: 'failed', exitCode: 9, retriesUsed: 2, epoch: 3, timesLost: 0 });
+  expect(ended?.execution).toMatchObject({
+    state: 'failed',
+    exitCode: 9,
+    retriesUsed: 2,
+    epoch: 3,
+    timesLost: 0,
+  });
 });
 
 test('a script sees nothing of the machine, of the platform or of the network', async () => {
@@ -104,7 +145,7 @@ test('a script sees nothing of the machine, of the platform or of the network', 
   const script = [
     'import os, socket',
     'for path in ["/root/.bashrc", "/home/ana/project/../../../var/run/docker.sock", "/etc/shadow"]:',
-    '  print(path, os.path.exists(path) and (os.listdir(path) if os.path.isdir(path) else open(path).read() != ""))' ,
+    '  print(path, os.path.exists(path) and (os.listdir(path) if os.path.isdir(path) else open(path).read() != ""))',
     'print([name for name in os.environ if "TOKEN" in name or "KEY" in name])',
     'for address in [("169.254.169.254", 80), ("127.0.0.1", int(__import__("sys").argv[1]))]:',
     '  try: socket.create_connection(address, 1); print("connected", address)',
@@ -113,7 +154,11 @@ test('a script sees nothing of the machine, of the platform or of the network', 
     'print(status["CapEff"].strip(), status["NoNewPrivs"].strip(), os.getuid() != 0 or open("/proc/self/uid_map").read().split()[1] != "0")',
   ].join('\n');
   const port = new URL(grid.url).port;
-  const { batchId } = await submit(grid.api, { files: { 'main.py': script }, script: 'main.py', executions: [{ args: [port] }] });
+  const { batchId } = await submit(grid.api, {
+    files: { 'main.py': script },
+    script: 'main.py',
+    executions: [{ args: [port] }],
+  });
   await runToEnd(grid.api, batchId);
   const stdout = (await readLog(grid.api, `${batchId}-0`, 'stdout')).toString();
   expect((await readLog(grid.api, `${batchId}-0`, 'stderr')).toString()).toBe('');
@@ -130,15 +175,37 @@ test('a script sees nothing of the machine, of the platform or of the network', 
 });
 
 describe.skipIf(!has('docker'))('an image [needs docker]', () => {
-  test('runs the script in a container, and one that is not there says so', { timeout: 60_000 }, async () => {
-    await grid.addWorker({ WORKER_PULL_IMAGES: 'false' });
-    const files = { 'main.py': 'import sys; print(sys.version_info[:2]); open("made", "w").write("x")' };
-    const { batchId } = await submit(grid.api, { files, script: 'main.py', spec: { image: 'rgrid-test/python:3.11' } });
-    const [ended] = await runToEnd(grid.api, batchId);
-    expect(ended?.execution).toMatchObject({ state: 'succeeded', sandbox: 'docker', outputs: { fileCount: 1 } });
-    expect((await readLog(grid.api, `${batchId}-0`, 'stdout')).toString()).toBe('(3, 11)\n');
-    const other = await submit(grid.api, { files, script: 'main.py', spec: { image: 'no-such/image:1' } });
-    const [missing] = await runToEnd(grid.api, other.batchId);
-    expect(missing?.execution).toMatchObject({ state: 'failed', exitCode: null, reason: expect.stringContaining('no-such/image:1') });
-  });
+  test(
+    'runs the script in a container, and one that is not there says so',
+    { timeout: 60_000 },
+    async () => {
+      await grid.addWorker({ WORKER_PULL_IMAGES: 'false' });
+      const files = {
+        'main.py': 'import sys; print(sys.version_info[:2]); open("made", "w").write("x")',
+      };
+      const { batchId } = await submit(grid.api, {
+        files,
+        script: 'main.py',
+        spec: { image: 'rgrid-test/python:3.11' },
+      });
+      const [ended] = await runToEnd(grid.api, batchId);
+      expect(ended?.execution).toMatchObject({
+        state: 'succeeded',
+        sandbox: 'docker',
+        outputs: { fileCount: 1 },
+      });
+      expect((await readLog(grid.api, `${batchId}-0`, 'stdout')).toString()).toBe('(3, 11)\n');
+      const other = await submit(grid.api, {
+        files,
+        script: 'main.py',
+        spec: { image: 'no-such/image:1' },
+      });
+      const [missing] = await runToEnd(grid.api, other.batchId);
+      expect(missing?.execution).toMatchObject({
+        state: 'failed',
+        exitCode: null,
+        reason: expect.stringContaining('no-such/image:1'),
+      });
+    },
+  );
 });

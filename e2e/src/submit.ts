@@ -1,6 +1,12 @@
 import { canonicalJson, sha256 } from '@nexus/kit/hash';
 import { manifestSha256 } from '@nexus/grid';
-import { DEFAULT_LIMITS, type BatchEvent, type FileEntry, type Submission, type SubmitReply } from '@nexus/grid/contract';
+import {
+  DEFAULT_LIMITS,
+  type BatchEvent,
+  type FileEntry,
+  type Submission,
+  type SubmitReply,
+} from '@nexus/grid/contract';
 import type { ApiClient } from '@nexus/testkit';
 
 /** Files of a project: path → text or bytes; a leading `+x ` in the path makes it executable. */
@@ -24,14 +30,20 @@ export async function submit(api: ApiClient, job: Job): Promise<SubmitReply> {
   // The server writes what submitReplySchema says.
   const reply = body as SubmitReply;
   if (reply.state === 'accepted') return reply;
-  const bytes = new Map(Object.values({ ...job.files, ...job.inputs }).map((content) => [sha256(content), Buffer.from(content)]));
+  const bytes = new Map(
+    Object.values({ ...job.files, ...job.inputs }).map((content) => [
+      sha256(content),
+      Buffer.from(content),
+    ]),
+  );
   for (const name of reply.missing) {
     const content = bytes.get(name) ?? Buffer.alloc(0);
     const uploaded = await api.put(`/blobs/${name}?offset=0&size=${content.length}`, content);
     if (uploaded.status !== 200) throw new Error(`upload answered ${uploaded.status}`);
   }
   const started = await api.post(`/batches/${reply.batchId}/start`);
-  if (started.body.state !== 'accepted') throw new Error(`start answered ${JSON.stringify(started.body)}`);
+  if (started.body.state !== 'accepted')
+    throw new Error(`start answered ${JSON.stringify(started.body)}`);
   return reply;
 }
 
@@ -40,13 +52,26 @@ export function toSubmission(job: Job): Submission {
   const inputs = new Map(toEntries(job.inputs ?? {}).map((entry) => [entry.path, entry]));
   const { limits, ...spec } = job.spec ?? {};
   return {
-    spec: { script: job.script, root: '/home/ana/project', limits: { ...DEFAULT_LIMITS, ...limits }, ...spec },
+    spec: {
+      script: job.script,
+      root: '/home/ana/project',
+      limits: { ...DEFAULT_LIMITS, ...limits },
+      ...spec,
+    },
     project,
     executions: (job.executions ?? [{}]).map(({ args = [], input, label }, index) => ({
       label: label ?? input ?? `${index}`,
       args: input === undefined ? args : [...args, input],
       input: input === undefined ? null : (inputs.get(input) ?? null),
-      identity: sha256(canonicalJson([manifestSha256(project), job.script, args, inputs.get(input ?? '')?.sha256 ?? '', spec])),
+      identity: sha256(
+        canonicalJson([
+          manifestSha256(project),
+          job.script,
+          args,
+          inputs.get(input ?? '')?.sha256 ?? '',
+          spec,
+        ]),
+      ),
     })),
     ...job.submission,
   };
@@ -57,7 +82,13 @@ export function toEntries(files: Files): FileEntry[] {
     const bytes = Buffer.from(content);
     const isExecutable = name.startsWith('+x ');
     const path = isExecutable ? name.slice(3) : name;
-    return { type: 'file', path, mode: isExecutable ? 0o755 : 0o644, sizeBytes: bytes.length, sha256: sha256(bytes) };
+    return {
+      type: 'file',
+      path,
+      mode: isExecutable ? 0o755 : 0o644,
+      sizeBytes: bytes.length,
+      sha256: sha256(bytes),
+    };
   });
 }
 
@@ -74,7 +105,11 @@ export async function runToEnd(api: ApiClient, batchId: string): Promise<Executi
 }
 
 /** All of one stream of an execution. */
-export async function readLog(api: ApiClient, executionId: string, stream: 'stdout' | 'stderr'): Promise<Buffer> {
+export async function readLog(
+  api: ApiClient,
+  executionId: string,
+  stream: 'stdout' | 'stderr',
+): Promise<Buffer> {
   const lines = await api.lines(`/executions/${executionId}/logs?stream=${stream}`);
   return Buffer.concat(
     // As above: the lines are log events.
@@ -85,13 +120,20 @@ export async function readLog(api: ApiClient, executionId: string, stream: 'stdo
 }
 
 /** The files an execution made, by path. */
-export async function readOutputs(api: ApiClient, executionId: string): Promise<Map<string, { mode?: number; bytes?: Buffer; target?: string }>> {
+export async function readOutputs(
+  api: ApiClient,
+  executionId: string,
+): Promise<Map<string, { mode?: number; bytes?: Buffer; target?: string }>> {
   const { body } = await api.get(`/executions/${executionId}/outputs`);
   const outputs = new Map<string, { mode?: number; bytes?: Buffer; target?: string }>();
   for (const entry of body.entries) {
     const { path, mode, target } = entry;
     if (entry.type !== 'file') outputs.set(path, entry.type === 'symlink' ? { target } : { mode });
-    else outputs.set(path, { mode, bytes: Buffer.from(await (await api.raw(`/blobs/${entry.sha256}`)).arrayBuffer()) });
+    else
+      outputs.set(path, {
+        mode,
+        bytes: Buffer.from(await (await api.raw(`/blobs/${entry.sha256}`)).arrayBuffer()),
+      });
   }
   return outputs;
 }

@@ -67,8 +67,10 @@ export async function startTestGrid(options: TestGridOptions = {}): Promise<Test
   const grid: TestGrid = {
     ...{ url, folder, orchestrator, workers, database, apiKey },
     api: createApiClient(`${url}/api/v1`, apiKey),
-    otherAccount: async (name) => createApiClient(`${url}/api/v1`, await createKey(database, { account: name, name })),
-    addWorker: (env) => addWorker({ folder, url, database, workers }, { ...options.workerEnv, ...env }),
+    otherAccount: async (name) =>
+      createApiClient(`${url}/api/v1`, await createKey(database, { account: name, name })),
+    addWorker: (env) =>
+      addWorker({ folder, url, database, workers }, { ...options.workerEnv, ...env }),
     waitForReady: () => waitForReady(url, folder),
     stop: async () => {
       await Promise.all(workers.map((worker) => worker.end('SIGINT')));
@@ -90,7 +92,10 @@ interface WorkerPlace {
 
 async function addWorker(place: WorkerPlace, env: Record<string, string>): Promise<ServiceProcess> {
   const name = `worker-${place.workers.length + 1}`;
-  const joinToken = await createJoinToken(place.database, { expiresAt: new Date(Date.now() + HOUR_MS), isReusable: true });
+  const joinToken = await createJoinToken(place.database, {
+    expiresAt: new Date(Date.now() + HOUR_MS),
+    isReusable: true,
+  });
   const worker = new ServiceProcess({
     main: WORKER,
     logPath: join(place.folder, `${name}.log`),
@@ -118,7 +123,9 @@ async function waitForReady(url: string, folder: string): Promise<void> {
     if (isReady) return;
     await sleep(50);
   }
-  throw new Error(`the control plane did not start: ${await readFile(join(folder, 'orchestrator.log'), 'utf8')}`);
+  throw new Error(
+    `the control plane did not start: ${await readFile(join(folder, 'orchestrator.log'), 'utf8')}`,
+  );
 }
 
 export async function freePort(): Promise<number> {

@@ -45,8 +45,13 @@ export async function prepareHome(home: Home): Promise<void> {
     await access(home.folder, constants.W_OK | constants.X_OK);
     await mkdir(home.logs, { recursive: true, mode: 0o700 });
   } catch (error) {
-    const why = systemErrorCode(error) === 'ENOTDIR' || systemErrorCode(error) === 'EEXIST' ? 'is not a folder' : 'cannot be written';
-    throw new Problem(`${home.folder} ${why} by this user; set NEXUS_HOME to a folder that can`, { cause: error });
+    const why =
+      systemErrorCode(error) === 'ENOTDIR' || systemErrorCode(error) === 'EEXIST'
+        ? 'is not a folder'
+        : 'cannot be written';
+    throw new Problem(`${home.folder} ${why} by this user; set NEXUS_HOME to a folder that can`, {
+      cause: error,
+    });
   }
 }
 
@@ -59,8 +64,15 @@ export async function loadEncryptionKey(home: Home): Promise<string> {
     return encryptionKey;
   }
   const parsed: unknown = JSON.parse(text);
-  if (typeof parsed === 'object' && parsed !== null && 'encryptionKey' in parsed && typeof parsed.encryptionKey === 'string') {
+  if (
+    typeof parsed === 'object' &&
+    parsed !== null &&
+    'encryptionKey' in parsed &&
+    typeof parsed.encryptionKey === 'string'
+  ) {
     return parsed.encryptionKey;
   }
-  throw new Problem(`${home.secretsFile} is damaged: it has no encryptionKey; without it nothing that was sealed can be read`);
+  throw new Problem(
+    `${home.secretsFile} is damaged: it has no encryptionKey; without it nothing that was sealed can be read`,
+  );
 }

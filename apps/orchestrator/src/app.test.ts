@@ -10,7 +10,12 @@ import { join } from 'node:path';
 import { createApp } from './app.ts';
 import { configSchema } from './config.ts';
 import { submitBatch, toSubmission } from './testing/submissions.ts';
-import { startTestControlPlane, TEST_ENCRYPTION_KEY, type TestAccount, type TestControlPlane } from './testing/test-control-plane.ts';
+import {
+  startTestControlPlane,
+  TEST_ENCRYPTION_KEY,
+  type TestAccount,
+  type TestControlPlane,
+} from './testing/test-control-plane.ts';
 
 let plane: TestControlPlane;
 let ana: TestAccount;
@@ -40,15 +45,26 @@ test('metrics are what Prometheus reads, and true', async () => {
   const response = await get('/metrics');
   expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
   const text = await response.text();
-  const sample = /^[a-zA-Z_:][\w:]*(?:\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\.)*",?)*\})? (?:[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|Inf)|NaN)(?: \d+)?$/;
-  const odd = text.split('\n').filter((line) => line !== '' && !/^# (?:HELP|TYPE) \w+ /.test(line) && !sample.test(line));
+  const sample =
+    /^[a-zA-Z_:][\w:]*(?:\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\.)*",?)*\})? (?:[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|Inf)|NaN)(?: \d+)?$/;
+  const odd = text
+    .split('\n')
+    .filter((line) => line !== '' && !/^# (?:HELP|TYPE) \w+ /.test(line) && !sample.test(line));
   expect(odd).toEqual([]);
-  const value = (name: string) => Number(text.split('\n').find((line) => line.startsWith(`${name} `))?.split(' ')[1]);
+  const value = (name: string) =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${name} `))
+        ?.split(' ')[1],
+    );
   expect(value('grid_executions{state="queued"}')).toBe(3);
   expect(value('grid_executions{state="leased"}')).toBe(2);
   expect(value('grid_executions{state="running"}')).toBe(0);
   expect(value('grid_workers{state="active"}')).toBe(1);
-  expect(value('nexus_http_request_seconds_count{method="GET",route="/api/v1/whoami",status="200"}')).toBe(1);
+  expect(
+    value('nexus_http_request_seconds_count{method="GET",route="/api/v1/whoami",status="200"}'),
+  ).toBe(1);
   expect(text).not.toContain('route="/api/v1/worker/exchange"');
   expect(text).not.toContain(ana.id);
 });
@@ -75,22 +91,31 @@ describe('the API document', () => {
     expect(document.info).toMatchObject({ title: expect.any(String), version: expect.any(String) });
     const text = JSON.stringify(document);
     for (const [, pointer = ''] of text.matchAll(/"\$ref":"#\/([^"]+)"/g)) {
-      const target = pointer.split('/').reduce((at: unknown, name) => (at as Record<string, unknown> | undefined)?.[name], document);
+      const target = pointer
+        .split('/')
+        .reduce(
+          (at: unknown, name) => (at as Record<string, unknown> | undefined)?.[name],
+          document,
+        );
       expect(target, pointer).toBeDefined();
     }
   });
 
   test('says of each route what goes in and what comes out', async () => {
     const document = await readDocument();
-    const operations = Object.entries<Record<string, Operation>>(document.paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+    const operations = Object.entries<Record<string, Operation>>(document.paths).flatMap(
+      ([path, methods]) =>
+        Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
     );
     expect(operations.length).toBeGreaterThan(25);
     for (const { path, method, operation } of operations) {
       const name = `${method} ${path}`;
       expect(Object.keys(operation.responses), name).not.toEqual([]);
       for (const [, parameter] of path.matchAll(/\{(\w+)\}/g)) {
-        expect(operation.parameters?.find((one) => one.in === 'path' && one.name === parameter)?.schema, name).toBeDefined();
+        expect(
+          operation.parameters?.find((one) => one.in === 'path' && one.name === parameter)?.schema,
+          name,
+        ).toBeDefined();
       }
     }
     const submit = document.paths['/api/v1/batches']?.['post'];
@@ -99,20 +124,37 @@ describe('the API document', () => {
 
   test('can be read by people', async () => {
     const response = await get('/docs');
-    expect([response.status, response.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      200,
+      expect.stringContaining('text/html'),
+    ]);
   });
 });
 
 describe('an answer that is an error', () => {
   test('names what is not there, without its query', async () => {
     const { status, body } = await ana.api.get('/nothing/here?token=abc');
-    expect([status, body]).toEqual([404, { error: { code: 'not_found', message: 'there is no GET /api/v1/nothing/here', retryable: false } }]);
+    expect([status, body]).toEqual([
+      404,
+      {
+        error: {
+          code: 'not_found',
+          message: 'there is no GET /api/v1/nothing/here',
+          retryable: false,
+        },
+      },
+    ]);
     expect(await (await get('/nowhere')).json()).toMatchObject({ error: { code: 'not_found' } });
     expect((await ana.api.raw('/whoami', { method: 'DELETE' })).status).toBe(404);
   });
 
   test('lists every problem of a request with its place', async () => {
-    const { body } = await ana.api.post('/batches', { ...toSubmission(), priority: 'high', parallel: 0, surprise: 1 });
+    const { body } = await ana.api.post('/batches', {
+      ...toSubmission(),
+      priority: 'high',
+      parallel: 0,
+      surprise: 1,
+    });
     expect(body.error).toMatchObject({ code: 'invalid_request', retryable: false });
     expect(body.error.details.problems).toHaveLength(3);
     expect(body.error.message).toMatch(/priority: .*parallel: /);
@@ -120,7 +162,12 @@ describe('an answer that is an error', () => {
 
   test('is 413 for a body that is too large', async () => {
     const huge = JSON.stringify({ all: 'x'.repeat(2 << 20) });
-    const send = (path: string) => ana.api.raw(path, { method: 'POST', body: huge, headers: { 'content-type': 'application/json' } });
+    const send = (path: string) =>
+      ana.api.raw(path, {
+        method: 'POST',
+        body: huge,
+        headers: { 'content-type': 'application/json' },
+      });
     const response = await send('/batches/abcdefghijkl/retry');
     expect(response.status).toBe(413);
     expect(await response.json()).toMatchObject({ error: { code: 'payload_too_large' } });
@@ -132,7 +179,14 @@ describe('an answer that is an error', () => {
       for (const path of ['/executions', '/executions/abcdefghijkl-0']) {
         const { status, body } = await ana.api.get(path);
         expect(status).toBe(500);
-        expect(body).toEqual({ error: { code: 'internal', message: 'something went wrong on our side', retryable: true, errorId: expect.any(String) } });
+        expect(body).toEqual({
+          error: {
+            code: 'internal',
+            message: 'something went wrong on our side',
+            retryable: true,
+            errorId: expect.any(String),
+          },
+        });
       }
     } finally {
       await plane.database.query('alter table executions rename column hidden to label');
@@ -144,10 +198,18 @@ test('with its database away it lives, is not ready, says 503, and goes on when 
   const folder = await mkdtemp(join(tmpdir(), 'nexus-away-'));
   const settings = { fsync: 'off' };
   let cluster = await startCluster({ folder: join(folder, 'postgres'), settings });
-  const given = { DATABASE_URL: cluster.url('postgres'), BLOB_FOLDER: join(folder, 'blobs'), ENCRYPTION_KEY: TEST_ENCRYPTION_KEY };
+  const given = {
+    DATABASE_URL: cluster.url('postgres'),
+    BLOB_FOLDER: join(folder, 'blobs'),
+    ENCRYPTION_KEY: TEST_ENCRYPTION_KEY,
+  };
   const app = await createApp(parseConfig(configSchema, given), { logger: silentLogger });
   const ask = async (url: string) => {
-    const response = await app.server.inject({ method: 'GET', url, headers: { authorization: `Bearer rgrid_abc_${'x'.repeat(43)}` } });
+    const response = await app.server.inject({
+      method: 'GET',
+      url,
+      headers: { authorization: `Bearer rgrid_abc_${'x'.repeat(43)}` },
+    });
     return [response.statusCode, response.json().error?.code ?? 'ok'];
   };
   try {
@@ -177,7 +239,12 @@ test('closing ends every long poll and stream at once', async () => {
     worker.api.post('/exchange', { waitMs: 60_000 }),
     account.api.lines(`/batches/${batchId}/events?follow=true`),
     account.api.lines(`/executions/${batchId}-0/logs?follow=true`),
-  ].map((call) => call.then(() => 'answered', () => 'cut'));
+  ].map((call) =>
+    call.then(
+      () => 'answered',
+      () => 'cut',
+    ),
+  );
   await worker.exchange({ waitMs: 1 });
   await own.stop();
   expect(await Promise.all(open)).toHaveLength(3);

@@ -42,7 +42,9 @@ const DATABASE_START = { attempts: 60, firstDelayMs: 50, maxDelayMs: 1000 };
 
 /** The control plane: migrates the database, then serves. Everything it needs is made here. */
 export async function createApp(config: Config, { logger }: { logger: Logger }): Promise<App> {
-  await retry(DATABASE_START, () => migrate(config.DATABASE_URL), { isRetryable: isConnectionError });
+  await retry(DATABASE_START, () => migrate(config.DATABASE_URL), {
+    isRetryable: isConnectionError,
+  });
   const database = openDatabase({ url: config.DATABASE_URL, maxConnections: 20 });
   const blobs = await FolderBlobStore.open(config.BLOB_FOLDER);
   const signals = new Signals(database, config.DATABASE_URL);
@@ -51,7 +53,16 @@ export async function createApp(config: Config, { logger }: { logger: Logger }):
   const registry = new WorkerRegistry(database);
   const turns = new Turns({ database, blobs });
   const leaseMs = config.LEASE_SECONDS * 1000;
-  const deps = { database, blobs, signals, vault, registry, turns, leaseMs, maxTimesLost: config.MAX_TIMES_LOST };
+  const deps = {
+    database,
+    blobs,
+    signals,
+    vault,
+    registry,
+    turns,
+    leaseMs,
+    maxTimesLost: config.MAX_TIMES_LOST,
+  };
   const server = createHttpServer({ logger });
   await buildServer(server, deps);
   const loops = [startLeaseWatch(deps, logger), startRetention(deps, config, logger)];
@@ -66,16 +77,25 @@ export async function createApp(config: Config, { logger }: { logger: Logger }):
 async function buildServer(server: HttpServer, deps: WorkerDeps): Promise<void> {
   await server.register(fastifySwagger, {
     openapi: {
-      info: { title: 'Nexus platform', version: '0.1.0', description: 'The grid: batches, executions, blobs, workers.' },
+      info: {
+        title: 'Nexus platform',
+        version: '0.1.0',
+        description: 'The grid: batches, executions, blobs, workers.',
+      },
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
       security: [{ apiKey: [] }],
     },
     transform: jsonSchemaTransform,
   });
   await server.register(fastifySwaggerUi, { routePrefix: '/docs' });
-  registerHealthRoutes(server, { database: deps.database, metrics: createMetrics(server, deps.database) });
+  registerHealthRoutes(server, {
+    database: deps.database,
+    metrics: createMetrics(server, deps.database),
+  });
   await server.register(async (api: Api) => registerJoinRoute(api, deps), { prefix: '/api/v1' });
-  await server.register(async (api: Api) => registerWorkerScope(api, deps), { prefix: '/api/v1/worker' });
+  await server.register(async (api: Api) => registerWorkerScope(api, deps), {
+    prefix: '/api/v1/worker',
+  });
   await server.register(async (api: Api) => registerUserScope(api, deps), { prefix: '/api/v1' });
 }
 

@@ -14,7 +14,12 @@ const good = {
 test('what is not said has a default that is right for most', () => {
   const config = parseConfig(configSchema, good);
   expect(config).toMatchObject({
-    ...{ DATABASE_URL: 'postgresql://u:p@localhost/nexus', PORT: 8000, LEASE_SECONDS: 30, MAX_TIMES_LOST: 2 },
+    ...{
+      DATABASE_URL: 'postgresql://u:p@localhost/nexus',
+      PORT: 8000,
+      LEASE_SECONDS: 30,
+      MAX_TIMES_LOST: 2,
+    },
     ...{ RETENTION_DAYS: 30, BLOB_GRACE_HOURS: 24, LOG_LEVEL: 'info' },
   });
   expect(inspect(config)).not.toContain('hard to guess');
@@ -31,7 +36,9 @@ test.each([
   ['RETENTION_DAYS', '0'],
   ['BLOB_GRACE_HOURS', '0'],
 ])('%s=%s stops the start with a sentence that names it', (name, value) => {
-  expect(() => parseConfig(configSchema, { ...good, [name]: value })).toThrow(new RegExp(`1 problem\\(s\\):\\n  ${name}: `));
+  expect(() => parseConfig(configSchema, { ...good, [name]: value })).toThrow(
+    new RegExp(`1 problem\\(s\\):\\n  ${name}: `),
+  );
 });
 
 test('all problems are told at once', () => {

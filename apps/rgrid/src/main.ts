@@ -8,7 +8,7 @@ const { NODE_COMPILE_CACHE: _, ...env } = process.env;
 
 const context: Context = {
   env,
-  cwd: process.cwd(),
+  cwd: currentFolder(),
   home: homeOf(env),
   stdin: { fd: 0, isTerminal: process.getBuiltinModule('node:tty').isatty(0) },
   stdout: new Output(process.stdout, env),
@@ -23,5 +23,14 @@ const context: Context = {
     },
   },
 };
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    process.stderr.write('rgrid: the current folder is gone: go to one that exists\n');
+    return process.exit(2);
+  }
+}
 
 process.exit(await runCommandLine(context, process.argv.slice(2)));

@@ -40,7 +40,8 @@ export async function createApp(config: Config, { logger, environment }: AppDeps
   const attempts = join(config.WORKER_FOLDER, 'executions');
   const environments = join(config.WORKER_FOLDER, 'environments');
   await rm(attempts, { recursive: true, force: true });
-  for (const folder of [attempts, environments]) await mkdir(folder, { recursive: true, mode: 0o711 });
+  for (const folder of [attempts, environments])
+    await mkdir(folder, { recursive: true, mode: 0o711 });
   const drivers = await openDrivers(config, logger);
   const interpreters = await findInterpreters(environment['PATH'] ?? '');
   const client = new GridClient(config.API_BASE);
@@ -65,9 +66,24 @@ export async function createApp(config: Config, { logger, environment }: AppDeps
   logger.info({ workerId: registration.workerId, drivers: drivers.names }, 'worker registered');
   const cache = await BlobCache.open(join(config.WORKER_FOLDER, 'cache'), config.WORKER_CACHE);
   const settings = packageManagerSettings(environment);
-  const store = new EnvironmentStore({ client, folder: environments, interpreters, environment: settings });
+  const store = new EnvironmentStore({
+    client,
+    folder: environments,
+    interpreters,
+    environment: settings,
+  });
   const heartbeatMs = registration.heartbeatMs;
-  return assemble({ config, logger, client, cache, store, interpreters, drivers, attempts, heartbeatMs });
+  return assemble({
+    config,
+    logger,
+    client,
+    cache,
+    store,
+    interpreters,
+    drivers,
+    attempts,
+    heartbeatMs,
+  });
 }
 
 interface Assembly {
@@ -84,8 +100,17 @@ interface Assembly {
 
 function assemble(parts: Assembly): App {
   const { config, logger, client, drivers } = parts;
-  const book = new LeaseBook({ slots: config.WORKER_SLOTS, cpus: config.WORKER_CPUS, memoryBytes: config.WORKER_MEMORY });
-  const executor = new Executor({ book, logger, start: (held) => runLease(attemptDeps, held), onRoom: () => loop.wake() });
+  const book = new LeaseBook({
+    slots: config.WORKER_SLOTS,
+    cpus: config.WORKER_CPUS,
+    memoryBytes: config.WORKER_MEMORY,
+  });
+  const executor = new Executor({
+    book,
+    logger,
+    start: (held) => runLease(attemptDeps, held),
+    onRoom: () => loop.wake(),
+  });
   const loopDeps: LeaseLoopDeps = {
     ...{ client, book, logger, heartbeatMs: parts.heartbeatMs },
     onLeased: () => executor.startWhatFits(),
@@ -112,7 +137,14 @@ function assemble(parts: Assembly): App {
     },
   });
   const attemptDeps: AttemptDeps = {
-    ...{ client, mailbox, logger, cache: parts.cache, environments: parts.store, interpreters: parts.interpreters },
+    ...{
+      client,
+      mailbox,
+      logger,
+      cache: parts.cache,
+      environments: parts.store,
+      interpreters: parts.interpreters,
+    },
     folder: parts.attempts,
     driverFor: (held) => drivers.choose(held.batch.spec),
     onSlotFree: (held) => executor.onSlotFree(held),
@@ -124,7 +156,12 @@ function assemble(parts: Assembly): App {
   return { ended, drain: () => executor.drain(), stop: () => executor.stop() };
 }
 
-async function leave(parts: { loop: LeaseLoop; mailbox: Mailbox; client: GridClient; drivers: Drivers }): Promise<void> {
+async function leave(parts: {
+  loop: LeaseLoop;
+  mailbox: Mailbox;
+  client: GridClient;
+  drivers: Drivers;
+}): Promise<void> {
   parts.loop.stop();
   await parts.client.leave().catch((error: unknown) => {
     // Gone already: then there is nobody to tell.
@@ -137,8 +174,11 @@ async function leave(parts: { loop: LeaseLoop; mailbox: Mailbox; client: GridCli
 
 /** What pip and npm are configured by on this machine; scripts themselves never see it. */
 function packageManagerSettings(environment: AppDeps['environment']): Record<string, string> {
-  const isSetting = (name: string) => /^(PIP_|npm_config_|SSL_CERT_|NODE_EXTRA_CA_CERTS$|HTTPS?_PROXY$|NO_PROXY$)/i.test(name);
+  const isSetting = (name: string) =>
+    /^(PIP_|npm_config_|SSL_CERT_|NODE_EXTRA_CA_CERTS$|HTTPS?_PROXY$|NO_PROXY$)/i.test(name);
   return Object.fromEntries(
-    Object.entries(environment).flatMap(([name, value]) => (value !== undefined && isSetting(name) ? [[name, value]] : [])),
+    Object.entries(environment).flatMap(([name, value]) =>
+      value !== undefined && isSetting(name) ? [[name, value]] : [],
+    ),
   );
 }

@@ -24,7 +24,9 @@ export const configSchema = z.object({
   WORKER_SLOTS: z.coerce.number().int().min(1).max(1024).default(availableParallelism()),
   WORKER_CPUS: z.coerce.number().positive().default(availableParallelism()),
   /** Handed out to executions; the rest is the machine's own. On a tiny machine still enough for one. */
-  WORKER_MEMORY: bytesSchema.default(Math.max(DEFAULT_LIMITS.memoryBytes, Math.round(totalmem() * 0.9))),
+  WORKER_MEMORY: bytesSchema.default(
+    Math.max(DEFAULT_LIMITS.memoryBytes, Math.round(totalmem() * 0.9)),
+  ),
   /** The blob cache is kept under this. */
   WORKER_CACHE: bytesSchema.default(20e9),
   /** Use this sandbox driver or do not start. */

@@ -31,9 +31,13 @@ export async function openDrivers(config: Config, logger: Logger): Promise<Drive
   const options: SandboxOptions = { docker: { owner, mayPull: config.WORKER_PULL_IMAGES } };
   const probes = await probeDrivers(options);
   for (const probe of probes) {
-    if (!probe.isAvailable) logger.info({ driver: probe.name, reason: probe.reason }, 'sandbox driver not available');
+    if (!probe.isAvailable)
+      logger.info({ driver: probe.name, reason: probe.reason }, 'sandbox driver not available');
   }
-  const preferred = chooseDriver(probes, config.WORKER_SANDBOX === undefined ? {} : { insist: config.WORKER_SANDBOX });
+  const preferred = chooseDriver(
+    probes,
+    config.WORKER_SANDBOX === undefined ? {} : { insist: config.WORKER_SANDBOX },
+  );
   if (!preferred.ok) throw new Error(preferred.reason);
   const others = config.WORKER_SANDBOX === undefined ? othersThan(preferred.name, probes) : [];
   const drivers = new Map([[preferred.name, await createDriver(preferred.name, options)]]);
@@ -43,7 +47,9 @@ export async function openDrivers(config: Config, logger: Logger): Promise<Drive
     choose: (spec) => {
       const name = spec.image === null ? (spec.sandbox ?? preferred.name) : 'docker';
       const driver = drivers.get(name);
-      return driver ? { ok: true, driver } : { ok: false, reason: `this worker has no sandbox driver ${name}` };
+      return driver
+        ? { ok: true, driver }
+        : { ok: false, reason: `this worker has no sandbox driver ${name}` };
     },
     close: async () => {
       for (const driver of drivers.values()) await driver.close();
@@ -51,8 +57,13 @@ export async function openDrivers(config: Config, logger: Logger): Promise<Drive
   };
 }
 
-function othersThan(preferred: SandboxDriverName, probes: readonly DriverProbe[]): SandboxDriverName[] {
-  return probes.filter((probe) => probe.isAvailable && probe.name !== preferred).map((probe) => probe.name);
+function othersThan(
+  preferred: SandboxDriverName,
+  probes: readonly DriverProbe[],
+): SandboxDriverName[] {
+  return probes
+    .filter((probe) => probe.isAvailable && probe.name !== preferred)
+    .map((probe) => probe.name);
 }
 
 /** What an earlier process of this worker left running when it was killed. */

@@ -18,17 +18,23 @@ beforeAll(async () => {
 afterAll(() => own.drop());
 
 beforeEach(async () => {
-  await database.query("insert into counters values ('a', 0), ('b', 0) on conflict (name) do update set value = 0");
+  await database.query(
+    "insert into counters values ('a', 0), ('b', 0) on conflict (name) do update set value = 0",
+  );
 });
 
 async function values(): Promise<number[]> {
-  return (await database.query<{ value: number }>('select value from counters order by name')).map((row) => row.value);
+  return (await database.query<{ value: number }>('select value from counters order by name')).map(
+    (row) => row.value,
+  );
 }
 
 test('counts and sums are numbers', async () => {
-  expect(await database.query('select count(*) as n, sum(value) as s, 9007199254740991::bigint as large, 0.5::numeric as half from counters')).toEqual([
-    { n: 2, s: 0, large: Number.MAX_SAFE_INTEGER, half: 0.5 },
-  ]);
+  expect(
+    await database.query(
+      'select count(*) as n, sum(value) as s, 9007199254740991::bigint as large, 0.5::numeric as half from counters',
+    ),
+  ).toEqual([{ n: 2, s: 0, large: Number.MAX_SAFE_INTEGER, half: 0.5 }]);
 });
 
 test('values are parameters, whatever is in them', async () => {
@@ -45,13 +51,18 @@ describe('a transaction', () => {
       }),
     ).rejects.toThrow('changed its mind');
     expect(await values()).toEqual([0, 0]);
-    expect(await database.transaction(async (tx) => (await tx.query("update counters set value = 1 where name = 'a'"), 'done'))).toBe('done');
+    expect(
+      await database.transaction(
+        async (tx) => (await tx.query("update counters set value = 1 where name = 'a'"), 'done'),
+      ),
+    ).toBe('done');
     expect(await values()).toEqual([1, 0]);
   });
 
   test('gives its connection back, also when it fails', async () => {
     const small = openDatabase({ url: own.url, maxConnections: 1 });
-    for (let n = 0; n < 5; n += 1) await expect(small.transaction((tx) => tx.query('select 1 / 0'))).rejects.toThrow(/division/);
+    for (let n = 0; n < 5; n += 1)
+      await expect(small.transaction((tx) => tx.query('select 1 / 0'))).rejects.toThrow(/division/);
     expect(await small.query('select 1 as one')).toEqual([{ one: 1 }]);
     await small.close();
   });
@@ -76,14 +87,18 @@ describe('a transaction', () => {
     let runs = 0;
     const failing = database.transaction(async (tx) => {
       runs += 1;
-      await tx.query("do $$ begin raise exception 'not serializable' using errcode = '40001'; end $$");
+      await tx.query(
+        "do $$ begin raise exception 'not serializable' using errcode = '40001'; end $$",
+      );
     });
     await expect(failing).rejects.toMatchObject({ code: '40001' });
     expect(runs).toBe(5);
   });
 
   test('whose connection was cut fails, and the next one works', async () => {
-    const cut = database.transaction((tx) => tx.query('select pg_terminate_backend(pg_backend_pid())'));
+    const cut = database.transaction((tx) =>
+      tx.query('select pg_terminate_backend(pg_backend_pid())'),
+    );
     await expect(cut).rejects.toThrow();
     await database.transaction((tx) => increment(tx, 'a'));
     expect(await values()).toEqual([1, 0]);
@@ -92,7 +107,9 @@ describe('a transaction', () => {
 
 test('idle connections that the server closes are replaced', async () => {
   await Promise.all([1, 2, 3].map(() => database.query('select pg_sleep(0.01)')));
-  await database.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()');
+  await database.query(
+    'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+  );
   await expect.poll(() => database.query('select 1 as one').catch(() => [])).toEqual([{ one: 1 }]);
 });
 
@@ -100,22 +117,34 @@ describe('a listener', () => {
   test('hears what is sent, and comes back after a cut', async () => {
     const heard: string[] = [];
     let readies = 0;
-    const listener = listen({ url: own.url, channel: 'odd "channel"' }, { onMessage: (payload) => heard.push(payload), onReady: () => (readies += 1) });
-    const say = (text: string) => database.query('select pg_notify($1, $2)', ['odd "channel"', text]);
+    const listener = listen(
+      { url: own.url, channel: 'odd "channel"' },
+      { onMessage: (payload) => heard.push(payload), onReady: () => (readies += 1) },
+    );
+    const say = (text: string) =>
+      database.query('select pg_notify($1, $2)', ['odd "channel"', text]);
     await expect.poll(() => readies).toBe(1);
     await say('one');
     await expect.poll(() => heard).toEqual(['one']);
-    await database.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'nexus-listen' and datname = current_database()");
+    await database.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'nexus-listen' and datname = current_database()",
+    );
     await expect.poll(() => readies).toBe(2);
     await say('two');
     await expect.poll(() => heard).toEqual(['one', 'two']);
     await listener.close();
-    expect(await database.query("select 1 from pg_stat_activity where application_name = 'nexus-listen' and datname = current_database()")).toEqual([]);
+    expect(
+      await database.query(
+        "select 1 from pg_stat_activity where application_name = 'nexus-listen' and datname = current_database()",
+      ),
+    ).toEqual([]);
   });
 });
 
 test('a statement is found beside its module', () => {
-  expect(loadSql(import.meta.url, '../migrations/0001_grid.sql')).toContain('create table executions');
+  expect(loadSql(import.meta.url, '../migrations/0001_grid.sql')).toContain(
+    'create table executions',
+  );
 });
 
 async function increment(tx: Queryable, name: string): Promise<void> {

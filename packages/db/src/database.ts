@@ -81,7 +81,10 @@ const statementNames = new Map<string, string>();
 const MAX_NAMED = 500;
 
 /** Statements are planned once a connection, not once a call: planning the claim costs more than running it. */
-function prepare(text: string, values: readonly unknown[]): { text: string; values: unknown[]; name?: string } {
+function prepare(
+  text: string,
+  values: readonly unknown[],
+): { text: string; values: unknown[]; name?: string } {
   // Without values it may hold several statements, which cannot be prepared.
   if (values.length === 0) return { text, values: [] };
   let name = statementNames.get(text);
@@ -93,9 +96,21 @@ function prepare(text: string, values: readonly unknown[]): { text: string; valu
 }
 
 /** Refused, cut, or not ready yet: the server is away, and what was asked says nothing about it. */
-const CONNECTION_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', '57P01', '57P02', '57P03', '08006']);
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  '57P01',
+  '57P02',
+  '57P03',
+  '08006',
+]);
 
 export function isConnectionError(error: unknown): boolean {
   if (CONNECTION_CODES.has(systemErrorCode(error) ?? '')) return true;
-  return error instanceof Error && /connection terminated|timeout exceeded when trying/i.test(error.message);
+  return (
+    error instanceof Error &&
+    /connection terminated|timeout exceeded when trying/i.test(error.message)
+  );
 }

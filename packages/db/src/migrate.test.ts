@@ -19,10 +19,14 @@ afterEach(async () => {
   await own.drop();
 });
 
-const NAMES = (await readdir(new URL('../migrations', import.meta.url))).map((file) => file.replace('.sql', '')).toSorted();
+const NAMES = (await readdir(new URL('../migrations', import.meta.url)))
+  .map((file) => file.replace('.sql', ''))
+  .toSorted();
 
 async function tables(from = database): Promise<string[]> {
-  const rows = await from.query<{ name: string }>("select table_name as name from information_schema.tables where table_schema = 'public' order by 1");
+  const rows = await from.query<{ name: string }>(
+    "select table_name as name from information_schema.tables where table_schema = 'public' order by 1",
+  );
   return rows.map((row) => row.name);
 }
 
@@ -30,7 +34,9 @@ async function tables(from = database): Promise<string[]> {
 test('an empty database gets every table, and the second time there is nothing to do', async () => {
   expect(await migrate(own.url)).toEqual({ applied: NAMES });
   const made = await tables();
-  expect(made).toEqual(expect.arrayContaining(['accounts', 'batches', 'executions', 'schema_migrations']));
+  expect(made).toEqual(
+    expect.arrayContaining(['accounts', 'batches', 'executions', 'schema_migrations']),
+  );
   expect(await migrate(own.url)).toEqual({ applied: [] });
   expect(await tables()).toEqual(made);
 });
@@ -38,15 +44,23 @@ test('an empty database gets every table, and the second time there is nothing t
 test('several processes that start at once migrate once', async () => {
   const results = await Promise.all(Array.from({ length: 6 }, () => migrate(own.url)));
   expect(results.flatMap((result) => result.applied)).toEqual(NAMES);
-  expect(await database.query('select name from schema_migrations order by id')).toEqual(NAMES.map((name) => ({ name })));
+  expect(await database.query('select name from schema_migrations order by id')).toEqual(
+    NAMES.map((name) => ({ name })),
+  );
 });
 
 test('a database of a newer version is refused with a sentence, and left as it is', async () => {
   await migrate(own.url);
-  await database.query("insert into schema_migrations (name, run_on) values ('9999_from_the_future', now())");
+  await database.query(
+    "insert into schema_migrations (name, run_on) values ('9999_from_the_future', now())",
+  );
   await expect(migrate(own.url)).rejects.toThrow(SchemaTooNewError);
-  await expect(migrate(own.url)).rejects.toThrow(/newer version.*9999_from_the_future.*start that version/);
-  expect(await database.query('select count(*) from schema_migrations')).toEqual([{ count: NAMES.length + 1 }]);
+  await expect(migrate(own.url)).rejects.toThrow(
+    /newer version.*9999_from_the_future.*start that version/,
+  );
+  expect(await database.query('select count(*) from schema_migrations')).toEqual([
+    { count: NAMES.length + 1 },
+  ]);
 });
 
 test('a migration that fails leaves nothing, and the next start tries again', async () => {
@@ -60,11 +74,17 @@ test('a migration that fails leaves nothing, and the next start tries again', as
 
 test('the lock is given back: neither success nor failure keeps others waiting', async () => {
   await migrate(own.url);
-  expect(await database.query("select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())")).toEqual([]);
+  expect(
+    await database.query(
+      "select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())",
+    ),
+  ).toEqual([]);
 });
 
 test('a database that is not there fails with what the server said', async () => {
-  await expect(migrate(own.url.replace(/empty_\w+/, 'not_there'))).rejects.toThrow(/does not exist/);
+  await expect(migrate(own.url.replace(/empty_\w+/, 'not_there'))).rejects.toThrow(
+    /does not exist/,
+  );
 });
 
 test('test databases are migrated copies of their own', async () => {

@@ -39,10 +39,16 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
 }
 
 async function refuseNewerSchema(client: Client): Promise<void> {
-  const table = await client.query<{ name: string | null }>(`select to_regclass('${MIGRATIONS_TABLE}')::text as name`);
+  const table = await client.query<{ name: string | null }>(
+    `select to_regclass('${MIGRATIONS_TABLE}')::text as name`,
+  );
   if (!table.rows[0]?.name) return;
-  const known = new Set((await readdir(MIGRATIONS_FOLDER)).map((file) => file.replace(/\.sql$/, '')));
-  const ran = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);
+  const known = new Set(
+    (await readdir(MIGRATIONS_FOLDER)).map((file) => file.replace(/\.sql$/, '')),
+  );
+  const ran = await client.query<{ name: string }>(
+    `select name from ${MIGRATIONS_TABLE} order by id`,
+  );
   const unknown = ran.rows.map((row) => row.name).filter((name) => !known.has(name));
   if (unknown.length === 0) return;
   throw new SchemaTooNewError(

@@ -2,24 +2,54 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { EXECUTION_STATES, type AttemptOutcome, type ReportItem } from './contract/index.ts';
-import { decideLost, decideReport, type ReportedExecution, type ReportPolicy } from './decide-report.ts';
+import {
+  decideLost,
+  decideReport,
+  type ReportedExecution,
+  type ReportPolicy,
+} from './decide-report.ts';
 import { isTerminal, TERMINAL_STATES, TRANSITIONS } from './states.ts';
 
-const EXECUTION: ReportedExecution = { state: 'running', workerId: 'w', epoch: 3, retriesUsed: 0, timesLost: 0, isCancelRequested: false };
+const EXECUTION: ReportedExecution = {
+  state: 'running',
+  workerId: 'w',
+  epoch: 3,
+  retriesUsed: 0,
+  timesLost: 0,
+  isCancelRequested: false,
+};
 const POLICY: ReportPolicy = { workerId: 'w', retries: 0, maxTimesLost: 2 };
 const REF = { executionId: 'abcdefghijkl-0', epoch: 3 };
 
 function finished(outcome: AttemptOutcome): ReportItem {
   const logs = { stdoutBytes: 0, stderrBytes: 0, droppedBytes: 0 };
   const usage = { wallMs: null, cpuMs: null, maxMemoryBytes: null };
-  return { ...REF, kind: 'finished', outcome, exitCode: null, reason: null, sandbox: '', outputs: null, logs, usage };
+  return {
+    ...REF,
+    kind: 'finished',
+    outcome,
+    exitCode: null,
+    reason: null,
+    sandbox: '',
+    outputs: null,
+    logs,
+    usage,
+  };
 }
 
 const RUNNING: ReportItem = { ...REF, kind: 'running', sandbox: 'process', startedMsAgo: 0 };
 const PUBLISHING: ReportItem = { ...REF, kind: 'publishing' };
 const RELEASED: ReportItem = { ...REF, kind: 'released' };
 const BROKEN: ReportItem = { ...REF, kind: 'worker_failed', reason: 'no disk' };
-const ITEMS = [RUNNING, PUBLISHING, RELEASED, BROKEN, finished('succeeded'), finished('failed'), finished('cancelled')];
+const ITEMS = [
+  RUNNING,
+  PUBLISHING,
+  RELEASED,
+  BROKEN,
+  finished('succeeded'),
+  finished('failed'),
+  finished('cancelled'),
+];
 
 describe.each(ITEMS.map((item) => [item.kind, item] as const))('the word %s', (_kind, item) => {
   test.each([
@@ -47,7 +77,11 @@ test.each([
   ['publishing', PUBLISHING, { kind: 'repeat' }],
   ['leased', finished('failed'), { kind: 'finish', state: 'failed', outcome: 'failed' }],
   ['running', finished('succeeded'), { kind: 'finish', state: 'succeeded', outcome: 'succeeded' }],
-  ['publishing', finished('timed_out'), { kind: 'finish', state: 'timed_out', outcome: 'timed_out' }],
+  [
+    'publishing',
+    finished('timed_out'),
+    { kind: 'finish', state: 'timed_out', outcome: 'timed_out' },
+  ],
   ['leased', RELEASED, { kind: 'requeue', outcome: 'released', retriesUsed: 0, timesLost: 0 }],
   ['running', BROKEN, { kind: 'requeue', outcome: 'lost', retriesUsed: 0, timesLost: 1 }],
 ] as const)('%s and then %o', (state, item, decision) => {
@@ -62,19 +96,27 @@ describe('retries', () => {
     [3, 2, 'requeue'],
   ])('%i asked for, %i used: %s', (retries, retriesUsed, kind) => {
     for (const outcome of ['failed', 'timed_out', 'out_of_memory'] as const) {
-      expect(decideReport({ ...EXECUTION, retriesUsed }, finished(outcome), { ...POLICY, retries })).toMatchObject({ kind, outcome });
+      expect(
+        decideReport({ ...EXECUTION, retriesUsed }, finished(outcome), { ...POLICY, retries }),
+      ).toMatchObject({ kind, outcome });
     }
   });
 
   test('are for scripts that fail, not for those that succeed or were cancelled', () => {
     for (const outcome of ['succeeded', 'cancelled'] as const) {
-      expect(decideReport(EXECUTION, finished(outcome), { ...POLICY, retries: 9 })).toMatchObject({ kind: 'finish', state: outcome });
+      expect(decideReport(EXECUTION, finished(outcome), { ...POLICY, retries: 9 })).toMatchObject({
+        kind: 'finish',
+        state: outcome,
+      });
     }
   });
 
   test('end with a cancellation', () => {
     const cancelled = { ...EXECUTION, isCancelRequested: true };
-    expect(decideReport(cancelled, finished('failed'), { ...POLICY, retries: 9 })).toMatchObject({ kind: 'finish', state: 'failed' });
+    expect(decideReport(cancelled, finished('failed'), { ...POLICY, retries: 9 })).toMatchObject({
+      kind: 'finish',
+      state: 'failed',
+    });
   });
 });
 
@@ -86,7 +128,9 @@ test.each([
 ])('lost %i times of %i: %s', (timesLost, maxTimesLost, state) => {
   const decision = decideLost({ ...EXECUTION, timesLost, retriesUsed: 1 }, maxTimesLost);
   const expected = { kind: 'requeue', outcome: 'lost', retriesUsed: 1, timesLost: timesLost + 1 };
-  expect(decision).toEqual(state === 'queued' ? expected : { kind: 'finish', state: 'lost', outcome: 'lost' });
+  expect(decision).toEqual(
+    state === 'queued' ? expected : { kind: 'finish', state: 'lost', outcome: 'lost' },
+  );
 });
 
 test('no word leads where the table of states does not', () => {
@@ -109,13 +153,24 @@ test('no word leads where the table of states does not', () => {
         if (decision.kind === 'repeat') return;
         const next = decision.kind === 'requeue' ? 'queued' : decision.state;
         expect(TRANSITIONS[execution.state]).toContain(next);
-        if (decision.kind === 'requeue') expect(decision.retriesUsed + decision.timesLost - execution.retriesUsed - execution.timesLost).toBeLessThanOrEqual(1);
+        if (decision.kind === 'requeue')
+          expect(
+            decision.retriesUsed + decision.timesLost - execution.retriesUsed - execution.timesLost,
+          ).toBeLessThanOrEqual(1);
       },
     ),
   );
 });
 
 test('what can end does, and an end has no way out', () => {
-  expect(TERMINAL_STATES).toEqual(['succeeded', 'failed', 'timed_out', 'out_of_memory', 'cancelled', 'lost']);
-  for (const state of EXECUTION_STATES) expect(isTerminal(state)).toBe(TERMINAL_STATES.includes(state));
+  expect(TERMINAL_STATES).toEqual([
+    'succeeded',
+    'failed',
+    'timed_out',
+    'out_of_memory',
+    'cancelled',
+    'lost',
+  ]);
+  for (const state of EXECUTION_STATES)
+    expect(isTerminal(state)).toBe(TERMINAL_STATES.includes(state));
 });

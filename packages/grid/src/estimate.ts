@@ -14,7 +14,10 @@ const WORTHWHILE = 0.1;
 
 /** Time and money of a batch for several `--parallel` values on the workers that are here. */
 export function estimateBatch(basis: EstimateBasis): Estimate {
-  const slots = Math.max(1, basis.workers.reduce((sum, worker) => sum + worker.slots, 0));
+  const slots = Math.max(
+    1,
+    basis.workers.reduce((sum, worker) => sum + worker.slots, 0),
+  );
   const options = parallelSteps(slots, basis.executions).map((parallel) => ({
     parallel,
     durationMs: Math.ceil(basis.executions / parallel) * basis.medianMs,

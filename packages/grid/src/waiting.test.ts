@@ -6,26 +6,95 @@ import { explainWaiting, type WaitingSnapshot } from './waiting.ts';
 
 const GB = 1024 ** 3;
 const NOW = new Date('2026-11-21T10:00:00Z');
-const WORKER = { isDraining: false, slots: 4, busy: 0, cpus: 4, memoryBytes: 8 * GB, offers: ['driver:bubblewrap'] };
-const BATCH = { parallel: 1_000_000, active: 0, cpus: 1, memoryBytes: GB, requires: [] as string[] };
+const WORKER = {
+  isDraining: false,
+  slots: 4,
+  busy: 0,
+  cpus: 4,
+  memoryBytes: 8 * GB,
+  offers: ['driver:bubblewrap'],
+};
+const BATCH = {
+  parallel: 1_000_000,
+  active: 0,
+  cpus: 1,
+  memoryBytes: GB,
+  requires: [] as string[],
+};
 
 function explain(changes: Partial<WaitingSnapshot>) {
-  return explainWaiting({ state: 'queued', batch: BATCH, workers: [WORKER], executionsAhead: 0, medianMs: null, ...changes }, NOW);
+  return explainWaiting(
+    {
+      state: 'queued',
+      batch: BATCH,
+      workers: [WORKER],
+      executionsAhead: 0,
+      medianMs: null,
+      ...changes,
+    },
+    NOW,
+  );
 }
 
 // Row 35.
 test.each<[string, Partial<WaitingSnapshot>, string, RegExp]>([
   ['its files are missing', { state: 'uploading' }, 'uploading_files', /uploaded/],
   ['there is no worker', { workers: [] }, 'no_worker', /no worker is connected/],
-  ['all workers drain', { workers: [{ ...WORKER, isDraining: true }] }, 'workers_draining', /finishing/],
-  ['none offers what it needs', { batch: { ...BATCH, requires: ['driver:docker'] } }, 'no_worker_fits', /offers docker$/],
-  ['none offers all it needs', { batch: { ...BATCH, requires: ['driver:docker', 'driver:bubblewrap'] } }, 'no_worker_fits', /docker and bubblewrap/],
-  ['only a draining one fits', { batch: { ...BATCH, cpus: 8 }, workers: [WORKER, { ...WORKER, cpus: 16, isDraining: true }] }, 'no_worker_fits', /8 CPUs; the largest worker has 4/],
+  [
+    'all workers drain',
+    { workers: [{ ...WORKER, isDraining: true }] },
+    'workers_draining',
+    /finishing/,
+  ],
+  [
+    'none offers what it needs',
+    { batch: { ...BATCH, requires: ['driver:docker'] } },
+    'no_worker_fits',
+    /offers docker$/,
+  ],
+  [
+    'none offers all it needs',
+    { batch: { ...BATCH, requires: ['driver:docker', 'driver:bubblewrap'] } },
+    'no_worker_fits',
+    /docker and bubblewrap/,
+  ],
+  [
+    'only a draining one fits',
+    { batch: { ...BATCH, cpus: 8 }, workers: [WORKER, { ...WORKER, cpus: 16, isDraining: true }] },
+    'no_worker_fits',
+    /8 CPUs; the largest worker has 4/,
+  ],
   ['none has the processors', { batch: { ...BATCH, cpus: 4.5 } }, 'no_worker_fits', /4\.5 CPUs/],
-  ['none has the memory', { batch: { ...BATCH, memoryBytes: 64 * GB } }, 'no_worker_fits', /68\.7 GB of memory; the largest worker has 8\.6 GB/],
-  ['no single one has both', { batch: { ...BATCH, cpus: 8, memoryBytes: 32 * GB }, workers: [{ ...WORKER, cpus: 8 }, { ...WORKER, memoryBytes: 32 * GB }] }, 'no_worker_fits', /memory/],
-  ['its batch is at its limit', { batch: { ...BATCH, parallel: 2, active: 2 } }, 'parallel_limit', /2 of its batch are running.*--parallel/],
-  ['others are before it', { executionsAhead: 14, workers: [{ ...WORKER, busy: 4 }] }, 'behind_others', /14 ahead of it; 4 of 4 slots are busy/],
+  [
+    'none has the memory',
+    { batch: { ...BATCH, memoryBytes: 64 * GB } },
+    'no_worker_fits',
+    /68\.7 GB of memory; the largest worker has 8\.6 GB/,
+  ],
+  [
+    'no single one has both',
+    {
+      batch: { ...BATCH, cpus: 8, memoryBytes: 32 * GB },
+      workers: [
+        { ...WORKER, cpus: 8 },
+        { ...WORKER, memoryBytes: 32 * GB },
+      ],
+    },
+    'no_worker_fits',
+    /memory/,
+  ],
+  [
+    'its batch is at its limit',
+    { batch: { ...BATCH, parallel: 2, active: 2 } },
+    'parallel_limit',
+    /2 of its batch are running.*--parallel/,
+  ],
+  [
+    'others are before it',
+    { executionsAhead: 14, workers: [{ ...WORKER, busy: 4 }] },
+    'behind_others',
+    /14 ahead of it; 4 of 4 slots are busy/,
+  ],
   ['all slots are busy', { workers: [{ ...WORKER, busy: 4 }] }, 'behind_others', /0 ahead/],
   ['nothing is in its way', {}, 'starting_soon', /about to/],
 ])('when %s', (_name, changes, code, message) => {
@@ -33,9 +102,18 @@ test.each<[string, Partial<WaitingSnapshot>, string, RegExp]>([
 });
 
 test.each([
-  [{ executionsAhead: 7, medianMs: 60_000, workers: [{ ...WORKER, busy: 4 }] }, '2026-11-21T10:02:00.000Z'],
-  [{ executionsAhead: 8, medianMs: 60_000, workers: [{ ...WORKER, busy: 4 }] }, '2026-11-21T10:03:00.000Z'],
-  [{ executionsAhead: 3, medianMs: 1000, batch: { ...BATCH, parallel: 2, active: 2 } }, '2026-11-21T10:00:02.000Z'],
+  [
+    { executionsAhead: 7, medianMs: 60_000, workers: [{ ...WORKER, busy: 4 }] },
+    '2026-11-21T10:02:00.000Z',
+  ],
+  [
+    { executionsAhead: 8, medianMs: 60_000, workers: [{ ...WORKER, busy: 4 }] },
+    '2026-11-21T10:03:00.000Z',
+  ],
+  [
+    { executionsAhead: 3, medianMs: 1000, batch: { ...BATCH, parallel: 2, active: 2 } },
+    '2026-11-21T10:00:02.000Z',
+  ],
   [{ executionsAhead: 3, medianMs: null, workers: [{ ...WORKER, busy: 4 }] }, null],
   [{}, '2026-11-21T10:00:00.000Z'],
   [{ workers: [] }, null],
@@ -53,8 +131,21 @@ test('what waits always has a reason that fits the contract, what does not wait 
     offers: fc.subarray(['driver:docker', 'driver:process']),
   });
   const snapshot = fc.record({
-    state: fc.constantFrom('uploading' as const, 'queued' as const, 'leased' as const, 'running' as const, 'succeeded' as const, 'lost' as const),
-    batch: fc.record({ parallel: fc.integer({ min: 1, max: 4 }), active: fc.nat(4), cpus: fc.integer({ min: 1, max: 9 }), memoryBytes: fc.integer({ min: 1, max: 9 }), requires: fc.subarray(['driver:docker']) }),
+    state: fc.constantFrom(
+      'uploading' as const,
+      'queued' as const,
+      'leased' as const,
+      'running' as const,
+      'succeeded' as const,
+      'lost' as const,
+    ),
+    batch: fc.record({
+      parallel: fc.integer({ min: 1, max: 4 }),
+      active: fc.nat(4),
+      cpus: fc.integer({ min: 1, max: 9 }),
+      memoryBytes: fc.integer({ min: 1, max: 9 }),
+      requires: fc.subarray(['driver:docker']),
+    }),
     workers: fc.array(worker, { maxLength: 3 }),
     executionsAhead: fc.nat(20),
     medianMs: fc.option(fc.nat(100_000)),

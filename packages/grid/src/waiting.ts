@@ -4,7 +4,13 @@ import type { ExecutionState, Waiting } from './contract/index.ts';
 
 export interface WaitingSnapshot {
   state: ExecutionState;
-  batch: { parallel: number; active: number; cpus: number; memoryBytes: number; requires: readonly string[] };
+  batch: {
+    parallel: number;
+    active: number;
+    cpus: number;
+    memoryBytes: number;
+    requires: readonly string[];
+  };
   workers: readonly {
     isDraining: boolean;
     slots: number;
@@ -22,11 +28,13 @@ export interface WaitingSnapshot {
 
 /** Why an execution has not started, or null if it has. Every waiting execution has a reason. */
 export function explainWaiting(snapshot: WaitingSnapshot, now: Date): Waiting | null {
-  if (snapshot.state === 'uploading') return reason('uploading_files', 'its files are still being uploaded', snapshot);
+  if (snapshot.state === 'uploading')
+    return reason('uploading_files', 'its files are still being uploaded', snapshot);
   if (snapshot.state !== 'queued') return null;
   const workers = snapshot.workers.filter((worker) => !worker.isDraining);
   if (snapshot.workers.length === 0) return reason('no_worker', 'no worker is connected', snapshot);
-  if (workers.length === 0) return reason('workers_draining', 'every worker is finishing up before it leaves', snapshot);
+  if (workers.length === 0)
+    return reason('workers_draining', 'every worker is finishing up before it leaves', snapshot);
   const misfit = explainMisfit({ ...snapshot, workers });
   if (misfit !== undefined) return reason('no_worker_fits', misfit, snapshot);
   if (snapshot.batch.active >= snapshot.batch.parallel) {
@@ -38,9 +46,15 @@ export function explainWaiting(snapshot: WaitingSnapshot, now: Date): Waiting | 
   const busy = workers.reduce((sum, worker) => sum + worker.busy, 0);
   if (snapshot.executionsAhead > 0 || busy >= slots) {
     const message = `${snapshot.executionsAhead} ahead of it; ${busy} of ${slots} slots are busy`;
-    return { ...reason('behind_others', message, snapshot), until: estimateStart(snapshot, slots, now) };
+    return {
+      ...reason('behind_others', message, snapshot),
+      until: estimateStart(snapshot, slots, now),
+    };
   }
-  return { ...reason('starting_soon', 'a worker is about to take it', snapshot), until: now.toISOString() };
+  return {
+    ...reason('starting_soon', 'a worker is about to take it', snapshot),
+    until: now.toISOString(),
+  };
 }
 
 function reason(code: Waiting['code'], message: string, snapshot: WaitingSnapshot): Waiting {
@@ -48,12 +62,17 @@ function reason(code: Waiting['code'], message: string, snapshot: WaitingSnapsho
 }
 
 function explainMisfit({ batch, workers }: WaitingSnapshot): string | undefined {
-  const able = workers.filter((worker) => batch.requires.every((need) => worker.offers.includes(need)));
-  if (able.length === 0) return `no worker here offers ${batch.requires.join(' and ').replaceAll('driver:', '')}`;
+  const able = workers.filter((worker) =>
+    batch.requires.every((need) => worker.offers.includes(need)),
+  );
+  if (able.length === 0)
+    return `no worker here offers ${batch.requires.join(' and ').replaceAll('driver:', '')}`;
   if (!able.some((worker) => worker.cpus >= batch.cpus)) {
     return `it asks for ${batch.cpus} CPUs; the largest worker has ${Math.max(...able.map((worker) => worker.cpus))}`;
   }
-  if (!able.some((worker) => worker.cpus >= batch.cpus && worker.memoryBytes >= batch.memoryBytes)) {
+  if (
+    !able.some((worker) => worker.cpus >= batch.cpus && worker.memoryBytes >= batch.memoryBytes)
+  ) {
     const largest = Math.max(...able.map((worker) => worker.memoryBytes));
     return `it asks for ${formatBytes(batch.memoryBytes)} of memory; the largest worker has ${formatBytes(largest)}`;
   }

@@ -12,7 +12,9 @@ test('a loop goes on after a failure, and stopping waits for the step under way'
     if (calls === 1) throw new Error('the first step fails');
     if (calls < 3) return;
     reach();
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await new Promise<void>((resolve) =>
+      signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
     finished += 1;
   });
   await reached;
@@ -24,7 +26,9 @@ test('a loop goes on after a failure, and stopping waits for the step under way'
 
 test('a loop in its pause stops at once', async () => {
   const { promise: done, resolve } = Promise.withResolvers<void>();
-  const loop = startLoop({ name: 'test', intervalMs: 3_600_000, logger: silentLogger }, async () => resolve());
+  const loop = startLoop({ name: 'test', intervalMs: 3_600_000, logger: silentLogger }, async () =>
+    resolve(),
+  );
   await done;
   await loop.stop();
 });

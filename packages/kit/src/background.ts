@@ -19,7 +19,8 @@ export function startLoop(
       try {
         await step(signal);
       } catch (error) {
-        if (!signal.aborted) options.logger.warn({ loop: options.name, err: error }, 'background step failed');
+        if (!signal.aborted)
+          options.logger.warn({ loop: options.name, err: error }, 'background step failed');
       }
       await sleep(options.intervalMs, undefined, { signal }).catch(() => undefined);
     }

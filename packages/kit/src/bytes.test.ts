@@ -23,7 +23,22 @@ test.each([
   expect(parseBytes(text)).toBe(bytes);
 });
 
-test.each(['', ' ', 'M', '-1', '1e3', '1,5G', '1PB', '1 K B', '0x10', '1.G', '.5G', 'five', '1GG', '1iB'])('%j is no size', (text) => {
+test.each([
+  '',
+  ' ',
+  'M',
+  '-1',
+  '1e3',
+  '1,5G',
+  '1PB',
+  '1 K B',
+  '0x10',
+  '1.G',
+  '.5G',
+  'five',
+  '1GG',
+  '1iB',
+])('%j is no size', (text) => {
   expect(parseBytes(text)).toBeUndefined();
 });
 

@@ -26,7 +26,11 @@ describe('a secret', () => {
   });
 
   test('prints as [secret], and tells its value to who asks for it', () => {
-    expect([String(secret), JSON.stringify(secret), inspect(secret)]).toEqual(['[secret]', '"[secret]"', '[secret]']);
+    expect([String(secret), JSON.stringify(secret), inspect(secret)]).toEqual([
+      '[secret]',
+      '"[secret]"',
+      '[secret]',
+    ]);
     expect(secret.reveal()).toBe(VALUE);
   });
 
@@ -53,18 +57,34 @@ describe('a configuration', () => {
   });
 
   test('is parsed into values of its types', () => {
-    const parsed = parseConfig(schema, { NAME: 'x', PORT: '80', KEY: 'k'.repeat(32), FLAG: 'true', OTHER: 'ignored' });
+    const parsed = parseConfig(schema, {
+      NAME: 'x',
+      PORT: '80',
+      KEY: 'k'.repeat(32),
+      FLAG: 'true',
+      OTHER: 'ignored',
+    });
     expect(parsed).toMatchObject({ NAME: 'x', PORT: 80, FLAG: true, MODE: 'safe' });
     expect(parsed).not.toHaveProperty('OTHER');
   });
 
   test('takes an empty variable for one that is not set', () => {
-    expect(parseConfig(schema, { NAME: 'x', PORT: '80', KEY: 'k'.repeat(32), FLAG: '', MODE: '' })).toMatchObject({ FLAG: false, MODE: 'safe' });
-    expect(() => parseConfig(schema, { NAME: '', PORT: '80', KEY: 'k'.repeat(32) })).toThrow(/NAME: /);
+    expect(
+      parseConfig(schema, { NAME: 'x', PORT: '80', KEY: 'k'.repeat(32), FLAG: '', MODE: '' }),
+    ).toMatchObject({ FLAG: false, MODE: 'safe' });
+    expect(() => parseConfig(schema, { NAME: '', PORT: '80', KEY: 'k'.repeat(32) })).toThrow(
+      /NAME: /,
+    );
   });
 
   test('is refused with every problem at once, and no value', () => {
-    const given = { PORT: '99999-port', KEY: 'short-key-value', FLAG: 'perhaps-flag', MODE: 'slow-mode', DATABASE_URL: 'mysql://user:hunter2@host' };
+    const given = {
+      PORT: '99999-port',
+      KEY: 'short-key-value',
+      FLAG: 'perhaps-flag',
+      MODE: 'slow-mode',
+      DATABASE_URL: 'mysql://user:hunter2@host',
+    };
     let error: unknown;
     try {
       parseConfig(schema, given);
@@ -73,13 +93,25 @@ describe('a configuration', () => {
     }
     expect(error).toBeInstanceOf(ConfigError);
     if (!(error instanceof ConfigError)) return;
-    expect(error.problems.map((problem) => problem.split(':')[0])).toEqual(['NAME', 'PORT', 'KEY', 'FLAG', 'MODE', 'DATABASE_URL']);
+    expect(error.problems.map((problem) => problem.split(':')[0])).toEqual([
+      'NAME',
+      'PORT',
+      'KEY',
+      'FLAG',
+      'MODE',
+      'DATABASE_URL',
+    ]);
     expect(error.message).toMatch(/6 problem/);
     for (const value of Object.values(given)) expect(inspect(error)).not.toContain(value);
     expect(inspect(error)).not.toContain('hunter2');
   });
 
-  test.each(['changeme', 'x'.repeat(40), 'your_secret_key_of_more_than_32_characters', 'your-secret-key-of-more-than-32-characters'])('refuses the placeholder %s', (value) => {
+  test.each([
+    'changeme',
+    'x'.repeat(40),
+    'your_secret_key_of_more_than_32_characters',
+    'your-secret-key-of-more-than-32-characters',
+  ])('refuses the placeholder %s', (value) => {
     expect(secretSchema(1).safeParse(value).success).toBe(false);
   });
 
@@ -92,7 +124,10 @@ describe('a configuration', () => {
     expect(databaseUrlSchema.parse(given)).toBe(url);
   });
 
-  test.each(['', 'localhost', 'mysql://h/d', 'https://h', 'postgresql+a b://x'])('does not take %j for a database', (given) => {
-    expect(databaseUrlSchema.safeParse(given).success).toBe(false);
-  });
+  test.each(['', 'localhost', 'mysql://h/d', 'https://h', 'postgresql+a b://x'])(
+    'does not take %j for a database',
+    (given) => {
+      expect(databaseUrlSchema.safeParse(given).success).toBe(false);
+    },
+  );
 });

@@ -5,19 +5,26 @@ export class ConfigError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  ${p}`).join('\n')}`);
+    super(
+      `the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  ${p}`).join('\n')}`,
+    );
     this.problems = problems;
   }
 }
 
 /** Parses an environment once, at boot. Throws ConfigError with every problem at once; values are never quoted. */
-export function parseConfig<T extends z.ZodType>(schema: T, environment: NodeJS.ProcessEnv): z.output<T> {
+export function parseConfig<T extends z.ZodType>(
+  schema: T,
+  environment: NodeJS.ProcessEnv,
+): z.output<T> {
   // An empty variable is an unset one: EnvironmentFile= and panels write `NAME=` for "none".
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   throw new ConfigError(
-    parsed.error.issues.map((issue) => `${issue.path.join('.') || 'environment'}: ${issue.message}`),
+    parsed.error.issues.map(
+      (issue) => `${issue.path.join('.') || 'environment'}: ${issue.message}`,
+    ),
   );
 }
 
@@ -46,7 +53,8 @@ export class Secret {
   }
 }
 
-const PLACEHOLDERS = /^(change.?me|secret|password|placeholder|your[_-].*|x{3,}|test|example|default)$/i;
+const PLACEHOLDERS =
+  /^(change.?me|secret|password|placeholder|your[_-].*|x{3,}|test|example|default)$/i;
 
 /** A secret from the environment: refused when short or a placeholder, wrapped from the first moment. */
 export function secretSchema(minLength = 32) {

@@ -14,8 +14,19 @@ test('every code has a status that fits whether to try again', () => {
 test('an error knows its status, its message and what caused it', () => {
   const cause = new Error('below');
   const error = new AppError('conflict', undefined, { cause, details: { offset: 3 } });
-  expect(error).toMatchObject({ code: 'conflict', status: 409, isRetryable: false, message: ERROR_CODES.conflict.message, details: { offset: 3 }, cause });
-  expect(new AppError('unavailable', 'not now')).toMatchObject({ isRetryable: true, message: 'not now', details: {} });
+  expect(error).toMatchObject({
+    code: 'conflict',
+    status: 409,
+    isRetryable: false,
+    message: ERROR_CODES.conflict.message,
+    details: { offset: 3 },
+    cause,
+  });
+  expect(new AppError('unavailable', 'not now')).toMatchObject({
+    isRetryable: true,
+    message: 'not now',
+    details: {},
+  });
 });
 
 test.each([
@@ -30,6 +41,14 @@ test.each([
 });
 
 test('codes are told from other words, and anything thrown has a message', () => {
-  expect([isErrorCode('not_found'), isErrorCode('toString'), isErrorCode(404)]).toEqual([true, false, false]);
-  expect([errorMessage(new Error('x')), errorMessage('y'), errorMessage(null)]).toEqual(['x', 'y', 'null']);
+  expect([isErrorCode('not_found'), isErrorCode('toString'), isErrorCode(404)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect([errorMessage(new Error('x')), errorMessage('y'), errorMessage(null)]).toEqual([
+    'x',
+    'y',
+    'null',
+  ]);
 });

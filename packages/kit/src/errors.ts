@@ -4,12 +4,28 @@
  */
 export const ERROR_CODES = {
   invalid_request: { status: 400, retryable: false, message: 'the request is not valid' },
-  unauthorized: { status: 401, retryable: false, message: 'the API key is missing, wrong or revoked' },
+  unauthorized: {
+    status: 401,
+    retryable: false,
+    message: 'the API key is missing, wrong or revoked',
+  },
   forbidden: { status: 403, retryable: false, message: 'this key may not do that' },
   not_found: { status: 404, retryable: false, message: 'there is nothing by that name here' },
-  conflict: { status: 409, retryable: false, message: 'the request does not fit the current state' },
-  upload_offset_mismatch: { status: 409, retryable: true, message: 'the upload stands at another offset' },
-  digest_mismatch: { status: 422, retryable: true, message: 'the bytes do not have the SHA-256 they were sent under' },
+  conflict: {
+    status: 409,
+    retryable: false,
+    message: 'the request does not fit the current state',
+  },
+  upload_offset_mismatch: {
+    status: 409,
+    retryable: true,
+    message: 'the upload stands at another offset',
+  },
+  digest_mismatch: {
+    status: 422,
+    retryable: true,
+    message: 'the bytes do not have the SHA-256 they were sent under',
+  },
   lease_lost: { status: 409, retryable: false, message: 'the lease is held by someone else now' },
   payload_too_large: { status: 413, retryable: false, message: 'the request is too large' },
   rate_limited: { status: 429, retryable: true, message: 'too many requests' },

@@ -14,7 +14,9 @@ test('a file is replaced in one step: a reader sees the one or the other, whole'
   const reading = (async () => {
     while (!isOver) expect(versions).toContain(await readFile(path, 'utf8'));
   })();
-  await Promise.all(Array.from({ length: 30 }, (_, n) => writeFileAtomically(path, versions[n % 2] ?? '')));
+  await Promise.all(
+    Array.from({ length: 30 }, (_, n) => writeFileAtomically(path, versions[n % 2] ?? '')),
+  );
   isOver = true;
   await reading;
   expect(await readdir(join(folder, 'deep'))).toEqual(['file']);

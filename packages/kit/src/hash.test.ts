@@ -21,13 +21,21 @@ test('the hash is SHA-256, of text, bytes, streams and files alike', async () =>
   await rm(folder, { recursive: true });
   const hashing = new HashingStream();
   const seen: Buffer[] = [];
-  const sink = new Writable({ write: (chunk: Buffer, _encoding, done) => (seen.push(chunk), done()) });
+  const sink = new Writable({
+    write: (chunk: Buffer, _encoding, done) => (seen.push(chunk), done()),
+  });
   await pipeline(Readable.from([Buffer.from('a'), Buffer.from('bc')]), hashing, sink);
-  expect([hashing.digest(), hashing.sizeBytes, Buffer.concat(seen).toString()]).toEqual([ABC, 3, 'abc']);
+  expect([hashing.digest(), hashing.sizeBytes, Buffer.concat(seen).toString()]).toEqual([
+    ABC,
+    3,
+    'abc',
+  ]);
 });
 
 test('JSON of the same content is the same text, whatever the order of its keys', () => {
-  expect(canonicalJson({ b: 1, a: { d: [3, { z: 1, y: 2 }], c: null } })).toBe('{"a":{"c":null,"d":[3,{"y":2,"z":1}]},"b":1}');
+  expect(canonicalJson({ b: 1, a: { d: [3, { z: 1, y: 2 }], c: null } })).toBe(
+    '{"a":{"c":null,"d":[3,{"y":2,"z":1}]},"b":1}',
+  );
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (record) => {
       const turned = Object.fromEntries(Object.entries(record).toReversed());

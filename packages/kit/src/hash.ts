@@ -10,7 +10,11 @@ export function sha256(data: string | Uint8Array): string {
 /** SHA-256 of a file in constant memory. */
 export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, signal ? { signal } : {});
+  await pipeline(
+    createReadStream(path, { highWaterMark: 1 << 20 }),
+    hash,
+    signal ? { signal } : {},
+  );
   return hash.digest('hex');
 }
 
@@ -19,7 +23,11 @@ export class HashingStream extends Transform {
   readonly #hash = createHash('sha256');
   sizeBytes = 0;
 
-  override _transform(chunk: Buffer, _encoding: string, done: (error: null, chunk: Buffer) => void) {
+  override _transform(
+    chunk: Buffer,
+    _encoding: string,
+    done: (error: null, chunk: Buffer) => void,
+  ) {
     this.#hash.update(chunk);
     this.sizeBytes += chunk.length;
     done(null, chunk);

@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
-import Fastify, { LogController, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, {
+  LogController,
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import {
   hasZodFastifySchemaValidationErrors,
   isResponseSerializationError,
@@ -14,7 +19,13 @@ import type { Logger } from './logger.ts';
 
 /** What every error answer of every service looks like. */
 export interface ErrorBody {
-  error: { code: ErrorCode; message: string; retryable: boolean; details?: unknown; errorId?: string };
+  error: {
+    code: ErrorCode;
+    message: string;
+    retryable: boolean;
+    details?: unknown;
+    errorId?: string;
+  };
 }
 
 /** A Fastify server with our validation, one error handler and quiet logs. */
@@ -32,7 +43,9 @@ export function createHttpServer(options: { logger: Logger; bodyLimitBytes?: num
   server.setSerializerCompiler(serializerCompiler);
   server.setErrorHandler(handleError);
   server.setNotFoundHandler((request, reply) =>
-    reply.code(404).send(errorBody('not_found', `there is no ${request.method} ${pathOf(request)}`)),
+    reply
+      .code(404)
+      .send(errorBody('not_found', `there is no ${request.method} ${pathOf(request)}`)),
   );
   return server;
 }
@@ -45,7 +58,9 @@ function handleError(error: FastifyError, request: FastifyRequest, reply: Fastif
     return reply;
   }
   if (hasZodFastifySchemaValidationErrors(error)) {
-    const problems = error.validation.map((issue) => `${issue.instancePath.slice(1) || 'request'}: ${issue.message}`);
+    const problems = error.validation.map(
+      (issue) => `${issue.instancePath.slice(1) || 'request'}: ${issue.message}`,
+    );
     return reply.code(400).send(errorBody('invalid_request', problems.join('; '), { problems }));
   }
   if (error instanceof AppError && error.status < 500) {
@@ -56,8 +71,15 @@ function handleError(error: FastifyError, request: FastifyRequest, reply: Fastif
     return reply.code(error.statusCode).send(errorBody(code, error.message));
   }
   if (UNSTORABLE_CODES.has(error.code)) {
-    request.log.warn({ err: error, method: request.method, path: pathOf(request) }, 'request refused by the database');
-    return reply.code(400).send(errorBody('invalid_request', 'the request holds a text or a number that cannot be stored'));
+    request.log.warn(
+      { err: error, method: request.method, path: pathOf(request) },
+      'request refused by the database',
+    );
+    return reply
+      .code(400)
+      .send(
+        errorBody('invalid_request', 'the request holds a text or a number that cannot be stored'),
+      );
   }
   return hideServerError(error, request, reply);
 }
@@ -70,7 +92,10 @@ function hideServerError(error: FastifyError, request: FastifyRequest, reply: Fa
   const code = serverErrorCode(error);
   const errorId = randomUUID();
   const details = isResponseSerializationError(error) ? { issues: error.cause.issues } : {};
-  request.log.error({ err: error, errorId, method: request.method, path: pathOf(request), ...details }, 'request failed');
+  request.log.error(
+    { err: error, errorId, method: request.method, path: pathOf(request), ...details },
+    'request failed',
+  );
   const body = errorBody(code, ERROR_CODES[code].message);
   return reply.code(ERROR_CODES[code].status).send({ error: { ...body.error, errorId } });
 }
@@ -81,15 +106,34 @@ function serverErrorCode(error: FastifyError): ErrorCode {
 }
 
 // A database that is starting, stopping or gone: the same request will work in a moment.
-const UNAVAILABLE_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', '57P01', '57P02', '57P03', '08006']);
+const UNAVAILABLE_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOENT',
+  '57P01',
+  '57P02',
+  '57P03',
+  '08006',
+]);
 
 function isUnavailable(error: FastifyError): boolean {
-  return UNAVAILABLE_CODES.has(error.code) || /connection terminated|timeout exceeded when trying/i.test(error.message);
+  return (
+    UNAVAILABLE_CODES.has(error.code) ||
+    /connection terminated|timeout exceeded when trying/i.test(error.message)
+  );
 }
 
 function errorBody(code: ErrorCode, message: string, details?: unknown): ErrorBody {
   const isEmpty = details === undefined || Object.keys(details as object).length === 0;
-  return { error: { code, message, retryable: ERROR_CODES[code].retryable, ...(isEmpty ? {} : { details }) } };
+  return {
+    error: {
+      code,
+      message,
+      retryable: ERROR_CODES[code].retryable,
+      ...(isEmpty ? {} : { details }),
+    },
+  };
 }
 
 // Queries may carry what a person typed; logs and messages name the path only.

@@ -5,7 +5,10 @@ import { expect, test } from 'vitest';
 
 import { createLogger } from './logger.ts';
 
-async function logged(level: string, write: (logger: ReturnType<typeof createLogger>) => void): Promise<Record<string, unknown>[]> {
+async function logged(
+  level: string,
+  write: (logger: ReturnType<typeof createLogger>) => void,
+): Promise<Record<string, unknown>[]> {
   const folder = await mkdtemp(join(tmpdir(), 'kit-log-'));
   const logger = createLogger({ name: 'test', level, destination: join(folder, 'deep', 'log') });
   write(logger);
@@ -33,8 +36,15 @@ test('what is called a secret is not written, at any of the depths we log', asyn
 });
 
 test('what is not, is', async () => {
-  const [line] = await logged('info', (logger) => logger.info({ executionId: 'abc-0', keyName: 'laptop' }, 'execution ended'));
-  expect(line).toMatchObject({ name: 'test', executionId: 'abc-0', keyName: 'laptop', msg: 'execution ended' });
+  const [line] = await logged('info', (logger) =>
+    logger.info({ executionId: 'abc-0', keyName: 'laptop' }, 'execution ended'),
+  );
+  expect(line).toMatchObject({
+    name: 'test',
+    executionId: 'abc-0',
+    keyName: 'laptop',
+    msg: 'execution ended',
+  });
 });
 
 test.each([

@@ -7,7 +7,11 @@ const REDACTED = ['token', 'secret', 'password', 'authorization', 'apiKey', 'env
   (name) => [name, `*.${name}`, `*.*.${name}`],
 );
 
-export function createLogger(options: { name: string; level: string; destination?: string | undefined }): Logger {
+export function createLogger(options: {
+  name: string;
+  level: string;
+  destination?: string | undefined;
+}): Logger {
   const settings = {
     name: options.name,
     // LOG_LEVEL=INFO and WARNING are the spellings of older environment files.
@@ -15,7 +19,10 @@ export function createLogger(options: { name: string; level: string; destination
     redact: { paths: REDACTED, censor: '[secret]' },
   };
   if (options.destination === undefined) return pino(settings);
-  return pino(settings, pino.destination({ dest: options.destination, mkdir: true, append: true, sync: false }));
+  return pino(
+    settings,
+    pino.destination({ dest: options.destination, mkdir: true, append: true, sync: false }),
+  );
 }
 
 export const silentLogger: Logger = pino({ level: 'silent' });

@@ -40,27 +40,42 @@ describe('an operation', () => {
   ])('that fails %i times is called %i times', async (times, calls) => {
     const operation = failing(times);
     const delays: number[] = [];
-    expect(await retry(quick, operation.run, { isRetryable: () => true, onRetry: (_error, delayMs) => delays.push(delayMs) })).toBe('done');
+    expect(
+      await retry(quick, operation.run, {
+        isRetryable: () => true,
+        onRetry: (_error, delayMs) => delays.push(delayMs),
+      }),
+    ).toBe('done');
     expect([operation.calls(), delays.length]).toEqual([calls, times]);
   });
 
   test('that goes on failing ends with its last failure', async () => {
     const operation = failing(9);
-    await expect(retry(quick, operation.run, { isRetryable: () => true })).rejects.toThrow('failure 3');
+    await expect(retry(quick, operation.run, { isRetryable: () => true })).rejects.toThrow(
+      'failure 3',
+    );
     expect(operation.calls()).toBe(3);
   });
 
   test('that cannot succeed is not repeated', async () => {
     const operation = failing(9);
-    await expect(retry(quick, operation.run, { isRetryable: () => false })).rejects.toThrow('failure 1');
+    await expect(retry(quick, operation.run, { isRetryable: () => false })).rejects.toThrow(
+      'failure 1',
+    );
     expect(operation.calls()).toBe(1);
   });
 
   test('ends at once when aborted, also in a long wait', async () => {
     const controller = new AbortController();
     const operation = failing(9);
-    const hooks = { isRetryable: () => true, onRetry: () => controller.abort(new Error('stopped')), signal: controller.signal };
-    await expect(retry({ ...POLICY, firstDelayMs: 3_600_000, maxDelayMs: 3_600_000 }, operation.run, hooks)).rejects.toThrow();
+    const hooks = {
+      isRetryable: () => true,
+      onRetry: () => controller.abort(new Error('stopped')),
+      signal: controller.signal,
+    };
+    await expect(
+      retry({ ...POLICY, firstDelayMs: 3_600_000, maxDelayMs: 3_600_000 }, operation.run, hooks),
+    ).rejects.toThrow();
     expect(operation.calls()).toBe(1);
   });
 });

@@ -26,15 +26,29 @@ test('a stored hash of another length opens nothing', () => {
 
 const SECRET = 'x'.repeat(43);
 
-test.each(['', 'rgrid', 'rgrid__', `rgrid_abc`, `rgrid_abc_${'x'.repeat(39)}`, `worker_abc_${SECRET}`, `RGRID_abc_${SECRET}`, `rgrid_ABC_${SECRET}`, `rgrid_a-b_${SECRET}`, `rgrid_abc_${SECRET}\n`, `rgrid_abc_${SECRET} `, `xrgrid_abc_${SECRET}`])(
-  '%j is no such token',
-  (text) => {
-    expect(parseToken('rgrid', text)).toBeUndefined();
+test.each([
+  '',
+  'rgrid',
+  'rgrid__',
+  `rgrid_abc`,
+  `rgrid_abc_${'x'.repeat(39)}`,
+  `worker_abc_${SECRET}`,
+  `RGRID_abc_${SECRET}`,
+  `rgrid_ABC_${SECRET}`,
+  `rgrid_a-b_${SECRET}`,
+  `rgrid_abc_${SECRET}\n`,
+  `rgrid_abc_${SECRET} `,
+  `xrgrid_abc_${SECRET}`,
+])('%j is no such token', (text) => {
+  expect(parseToken('rgrid', text)).toBeUndefined();
+});
+
+test.each([1, 8, 12, 40])(
+  'an id of %i characters begins with a letter and can be read aloud',
+  (length) => {
+    const ids = Array.from({ length: 300 }, () => randomId(length));
+    for (const id of ids)
+      expect(id).toMatch(new RegExp(`^[a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z]{${length - 1}}$`));
+    if (length >= 8) expect(new Set(ids).size).toBe(300);
   },
 );
-
-test.each([1, 8, 12, 40])('an id of %i characters begins with a letter and can be read aloud', (length) => {
-  const ids = Array.from({ length: 300 }, () => randomId(length));
-  for (const id of ids) expect(id).toMatch(new RegExp(`^[a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z]{${length - 1}}$`));
-  if (length >= 8) expect(new Set(ids).size).toBe(300);
-});

@@ -23,8 +23,17 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const MB = 1 << 20;
 
-function append(name: string, bytes: Uint8Array, more: { owner?: string; offset?: number; sizeBytes?: number; body?: Readable } = {}) {
-  const { owner = 'ana', offset = 0, sizeBytes = bytes.length, body = Readable.from([Buffer.from(bytes)]) } = more;
+function append(
+  name: string,
+  bytes: Uint8Array,
+  more: { owner?: string; offset?: number; sizeBytes?: number; body?: Readable } = {},
+) {
+  const {
+    owner = 'ana',
+    offset = 0,
+    sizeBytes = bytes.length,
+    body = Readable.from([Buffer.from(bytes)]),
+  } = more;
   return store.append({ owner, sha256: name }, { offset, sizeBytes, body });
 }
 
@@ -34,7 +43,9 @@ async function uploads(): Promise<string[]> {
 
 describe('bytes that fit in memory', () => {
   test('are named by their hash, and put twice are here once', async () => {
-    const names = await Promise.all(Array.from({ length: 10 }, () => store.put(Buffer.from('abc'))));
+    const names = await Promise.all(
+      Array.from({ length: 10 }, () => store.put(Buffer.from('abc'))),
+    );
     expect(new Set(names)).toEqual(new Set([sha256('abc')]));
     expect(await store.sizeOf(sha256('abc'))).toBe(3);
     expect((await store.read(sha256('abc'))).toString()).toBe('abc');
@@ -78,7 +89,9 @@ test('what is deleted is gone, unless it came too lately', async () => {
 
 test('the list names every blob once', async () => {
   const own = await FolderBlobStore.open(join(folder, 'listed'));
-  const names = await Promise.all(Array.from({ length: 300 }, (_, n) => own.put(Buffer.from(`blob ${n}`))));
+  const names = await Promise.all(
+    Array.from({ length: 300 }, (_, n) => own.put(Buffer.from(`blob ${n}`))),
+  );
   const listed: string[] = [];
   for await (const some of own.list()) listed.push(...some);
   expect(listed.toSorted()).toEqual(names.toSorted());
@@ -94,21 +107,27 @@ describe('an upload', () => {
 
   test('in any pieces gives the same bytes', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: MB + 1, max: 2 * MB }), fc.array(fc.integer({ min: 1, max: MB }), { minLength: 1, maxLength: 6 }), async (size, pieces) => {
-        const bytes = randomBytes(size);
-        const name = sha256(bytes);
-        let offset = 0;
-        for (const piece of [...pieces, size]) {
-          const part = bytes.subarray(offset, Math.min(size, offset + piece));
-          const result = await append(name, part, { offset, sizeBytes: size });
-          offset += part.length;
-          expect(result).toEqual(offset === size ? { kind: 'complete' } : { kind: 'partial', offset });
-          if (offset === size) break;
-          expect(await store.uploadedBytes({ owner: 'ana', sha256: name })).toBe(offset);
-          expect(await store.sizeOf(name)).toBeUndefined();
-        }
-        expect((await store.read(name)).equals(bytes)).toBe(true);
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: MB + 1, max: 2 * MB }),
+        fc.array(fc.integer({ min: 1, max: MB }), { minLength: 1, maxLength: 6 }),
+        async (size, pieces) => {
+          const bytes = randomBytes(size);
+          const name = sha256(bytes);
+          let offset = 0;
+          for (const piece of [...pieces, size]) {
+            const part = bytes.subarray(offset, Math.min(size, offset + piece));
+            const result = await append(name, part, { offset, sizeBytes: size });
+            offset += part.length;
+            expect(result).toEqual(
+              offset === size ? { kind: 'complete' } : { kind: 'partial', offset },
+            );
+            if (offset === size) break;
+            expect(await store.uploadedBytes({ owner: 'ana', sha256: name })).toBe(offset);
+            expect(await store.sizeOf(name)).toBeUndefined();
+          }
+          expect((await store.read(name)).equals(bytes)).toBe(true);
+        },
+      ),
       { numRuns: 12 },
     );
   });
@@ -124,41 +143,62 @@ describe('an upload', () => {
     expect(await cut).toEqual({ kind: 'partial', offset: 2 * MB });
     const another = await FolderBlobStore.open(folder);
     expect(await another.uploadedBytes({ owner: 'ana', sha256: name })).toBe(2 * MB);
-    const rest = { offset: 2 * MB, sizeBytes: bytes.length, body: Readable.from([bytes.subarray(2 * MB)]) };
-    expect(await another.append({ owner: 'ana', sha256: name }, rest)).toEqual({ kind: 'complete' });
+    const rest = {
+      offset: 2 * MB,
+      sizeBytes: bytes.length,
+      body: Readable.from([bytes.subarray(2 * MB)]),
+    };
+    expect(await another.append({ owner: 'ana', sha256: name }, rest)).toEqual({
+      kind: 'complete',
+    });
     expect((await store.read(name)).equals(bytes)).toBe(true);
   });
 
   test.each([10, 2 * MB])('of %i wrong bytes is dropped', async (size) => {
     const name = sha256(randomBytes(8));
     expect(await append(name, randomBytes(size))).toEqual({ kind: 'digest_mismatch' });
-    expect([await store.sizeOf(name), await store.uploadedBytes({ owner: 'ana', sha256: name }), await uploads()]).toEqual([undefined, 0, []]);
+    expect([
+      await store.sizeOf(name),
+      await store.uploadedBytes({ owner: 'ana', sha256: name }),
+      await uploads(),
+    ]).toEqual([undefined, 0, []]);
   });
 
-  test.each([10, 2 * MB])('of more than the %i bytes it announced is dropped, and does not fill the disk meanwhile', async (size) => {
-    const bytes = randomBytes(size + 8 * MB);
-    const name = sha256(bytes);
-    let largest = 0;
-    const body = Readable.from(
-      (async function* () {
-        for (let at = 0; at < bytes.length; at += MB) {
-          yield bytes.subarray(at, at + MB);
-          largest = Math.max(largest, await store.uploadedBytes({ owner: 'ana', sha256: name }));
-        }
-      })(),
-    );
-    expect(await append(name, bytes, { sizeBytes: size, body })).toEqual({ kind: 'digest_mismatch' });
-    expect(largest).toBeLessThanOrEqual(size);
-    expect(await uploads()).toEqual([]);
-  });
+  test.each([10, 2 * MB])(
+    'of more than the %i bytes it announced is dropped, and does not fill the disk meanwhile',
+    async (size) => {
+      const bytes = randomBytes(size + 8 * MB);
+      const name = sha256(bytes);
+      let largest = 0;
+      const body = Readable.from(
+        (async function* () {
+          for (let at = 0; at < bytes.length; at += MB) {
+            yield bytes.subarray(at, at + MB);
+            largest = Math.max(largest, await store.uploadedBytes({ owner: 'ana', sha256: name }));
+          }
+        })(),
+      );
+      expect(await append(name, bytes, { sizeBytes: size, body })).toEqual({
+        kind: 'digest_mismatch',
+      });
+      expect(largest).toBeLessThanOrEqual(size);
+      expect(await uploads()).toEqual([]);
+    },
+  );
 
   test('at another offset than it stands takes nothing', async () => {
     const bytes = randomBytes(3 * MB);
     const name = sha256(bytes);
-    expect(await append(name, bytes, { offset: 5 })).toEqual({ kind: 'offset_mismatch', offset: 0 });
+    expect(await append(name, bytes, { offset: 5 })).toEqual({
+      kind: 'offset_mismatch',
+      offset: 0,
+    });
     await append(name, bytes.subarray(0, MB + 3), { sizeBytes: bytes.length });
     for (const offset of [0, MB, 3 * MB]) {
-      expect(await append(name, bytes, { offset })).toEqual({ kind: 'offset_mismatch', offset: MB + 3 });
+      expect(await append(name, bytes, { offset })).toEqual({
+        kind: 'offset_mismatch',
+        offset: MB + 3,
+      });
     }
   });
 
@@ -167,14 +207,20 @@ describe('an upload', () => {
     const name = sha256(bytes);
     await append(name, bytes.subarray(0, MB + 1), { sizeBytes: bytes.length });
     expect(await store.uploadedBytes({ owner: 'bruno', sha256: name })).toBe(0);
-    expect(await append(name, randomBytes(2 * MB), { owner: 'bruno' })).toEqual({ kind: 'digest_mismatch' });
-    expect(await append(name, bytes.subarray(MB + 1), { offset: MB + 1, sizeBytes: bytes.length })).toEqual({ kind: 'complete' });
+    expect(await append(name, randomBytes(2 * MB), { owner: 'bruno' })).toEqual({
+      kind: 'digest_mismatch',
+    });
+    expect(
+      await append(name, bytes.subarray(MB + 1), { offset: MB + 1, sizeBytes: bytes.length }),
+    ).toEqual({ kind: 'complete' });
   });
 
   test('of the same bytes by many at once ends with one blob, and each hears something true', async () => {
     const bytes = randomBytes(2 * MB);
     const name = sha256(bytes);
-    const results = await Promise.all(Array.from({ length: 6 }, (_, n) => append(name, bytes, { owner: `owner ${n % 2}` })));
+    const results = await Promise.all(
+      Array.from({ length: 6 }, (_, n) => append(name, bytes, { owner: `owner ${n % 2}` })),
+    );
     for (const result of results) expect(result).toEqual({ kind: 'complete' });
     expect((await store.read(name)).equals(bytes)).toBe(true);
     expect((await uploads()).filter((file) => file.includes(name))).toEqual([]);
@@ -183,8 +229,11 @@ describe('an upload', () => {
 
 test('uploads that nobody went on with are swept, by their age', async () => {
   const [old, young] = ['1', '2'].map((digit) => digit.repeat(64));
-  for (const name of [old, young]) await append(name ?? '', randomBytes(2 * MB), { sizeBytes: 3 * MB });
+  for (const name of [old, young])
+    await append(name ?? '', randomBytes(2 * MB), { sizeBytes: 3 * MB });
   await utimes(join(folder, 'uploads', `ana-${old}.part`), new Date(0), new Date(0));
   expect(await store.sweepUploads(new Date(Date.now() - 60_000))).toBe(1);
-  expect((await uploads()).filter((name) => /-[12]+\.part/.test(name))).toEqual([`ana-${young}.part`]);
+  expect((await uploads()).filter((name) => /-[12]+\.part/.test(name))).toEqual([
+    `ana-${young}.part`,
+  ]);
 });

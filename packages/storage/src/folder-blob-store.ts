@@ -27,7 +27,10 @@ export class FolderBlobStore implements BlobStore {
     // All 256 up front: a mkdir per blob would cost more than writing a small one.
     await Promise.all(
       Array.from({ length: 256 }, (_, byte) =>
-        mkdir(join(store.#blobs, byte.toString(16).padStart(2, '0')), { recursive: true, mode: 0o700 }),
+        mkdir(join(store.#blobs, byte.toString(16).padStart(2, '0')), {
+          recursive: true,
+          mode: 0o700,
+        }),
       ),
     );
     return store;
@@ -51,7 +54,9 @@ export class FolderBlobStore implements BlobStore {
     try {
       return await work;
     } catch (error) {
-      throw systemErrorCode(error) === 'ENOSPC' ? new AppError('disk_full', undefined, { cause: error }) : error;
+      throw systemErrorCode(error) === 'ENOSPC'
+        ? new AppError('disk_full', undefined, { cause: error })
+        : error;
     } finally {
       this.#busy.delete(key);
     }
@@ -108,7 +113,8 @@ export class FolderBlobStore implements BlobStore {
     const part = this.#partPath(upload);
     const held = (await sizeOfFile(part)) ?? 0;
     if (held !== request.offset) return { kind: 'offset_mismatch', offset: held };
-    if (held === 0 && request.sizeBytes <= WHOLE_IN_MEMORY_BYTES) return this.#takeWhole(upload, request);
+    if (held === 0 && request.sizeBytes <= WHOLE_IN_MEMORY_BYTES)
+      return this.#takeWhole(upload, request);
     const hashing = new HashingStream();
     await this.#streamIn(part, request, hashing);
     const offset = request.offset + hashing.sizeBytes;
@@ -129,10 +135,15 @@ export class FolderBlobStore implements BlobStore {
     try {
       await pipeline(request.body, hashing, async (chunks: AsyncIterable<Buffer>) => {
         // More than was announced is read, so that the sender hears the answer, but fills no disk.
-        for await (const chunk of chunks) if (hashing.sizeBytes <= dueBytes) await handle.appendFile(chunk);
+        for await (const chunk of chunks)
+          if (hashing.sizeBytes <= dueBytes) await handle.appendFile(chunk);
       }).catch((error: unknown) => {
         // A sender that went away mid-way: what came is kept, and it goes on from there.
-        if (systemErrorCode(error) !== 'ECONNRESET' && systemErrorCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+        if (
+          systemErrorCode(error) !== 'ECONNRESET' &&
+          systemErrorCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE'
+        )
+          throw error;
       });
       await handle.datasync();
     } finally {
@@ -151,7 +162,8 @@ export class FolderBlobStore implements BlobStore {
     const bytes = Buffer.concat(chunks);
     if (sizeBytes < request.sizeBytes) return { kind: 'partial', offset: 0 };
     if (sha256(bytes) !== upload.sha256) return { kind: 'digest_mismatch' };
-    if ((await this.sizeOf(upload.sha256)) === undefined) await this.#writeWhole(upload.sha256, bytes);
+    if ((await this.sizeOf(upload.sha256)) === undefined)
+      await this.#writeWhole(upload.sha256, bytes);
     return { kind: 'complete' };
   }
 

@@ -16,7 +16,8 @@ export interface ApiAnswer {
 }
 
 export function createApiClient(base: string, token: string | undefined): ApiClient {
-  const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const authorization: Record<string, string> =
+    token === undefined ? {} : { authorization: `Bearer ${token}` };
   const raw = (path: string, init: RequestInit = {}) => {
     const headers = new Headers(init.headers);
     for (const [name, value] of Object.entries(authorization)) headers.set(name, value);
@@ -30,12 +31,22 @@ export function createApiClient(base: string, token: string | undefined): ApiCli
   return {
     raw,
     get: async (path) => answer(await raw(path)),
-    post: async (path, body = {}) => answer(await raw(path, { method: 'POST', body: JSON.stringify(body), headers: json })),
+    post: async (path, body = {}) =>
+      answer(await raw(path, { method: 'POST', body: JSON.stringify(body), headers: json })),
     put: async (path, body) =>
-      answer(await raw(path, { method: 'PUT', body: new Uint8Array(body), headers: { 'content-type': 'application/octet-stream' } })),
+      answer(
+        await raw(path, {
+          method: 'PUT',
+          body: new Uint8Array(body),
+          headers: { 'content-type': 'application/octet-stream' },
+        }),
+      ),
     lines: async (path) => {
       const text = await (await raw(path)).text();
-      return text.split('\n').filter(Boolean).map((line): unknown => JSON.parse(line));
+      return text
+        .split('\n')
+        .filter(Boolean)
+        .map((line): unknown => JSON.parse(line));
     },
   };
 }

@@ -6,7 +6,11 @@ export type Component = 'docker' | 'bubblewrap' | 'namespaces' | 'root' | 'pip' 
 const CHECKS: Record<Component, () => boolean> = {
   docker: () => works('docker', ['info', '--format', '{{.ServerVersion}}']),
   bubblewrap: () => works('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true']),
-  namespaces: () => works('unshare', process.getuid?.() === 0 ? ['--mount', 'true'] : ['--user', '--map-root-user', 'true']),
+  namespaces: () =>
+    works(
+      'unshare',
+      process.getuid?.() === 0 ? ['--mount', 'true'] : ['--user', '--map-root-user', 'true'],
+    ),
   root: () => process.getuid?.() === 0,
   pip: () => works('python3', ['-m', 'pip', '--version']),
   'npm registry': () => works('npm', ['view', 'is-number@7.0.0', 'version']),
@@ -19,7 +23,10 @@ export function has(component: Component): boolean {
 function works(program: string, args: string[]): boolean {
   try {
     // `info` of a client without an engine exits 0 on some versions but prints nothing.
-    return execFileSync(program, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: 20_000 }).length >= 0;
+    return (
+      execFileSync(program, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: 20_000 })
+        .length >= 0
+    );
   } catch {
     return false;
   }

@@ -19,7 +19,10 @@ declare module 'vitest' {
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'nexus-test-'));
   // Nothing here has to survive a power cut.
-  const cluster = await startCluster({ folder, settings: { fsync: 'off', synchronous_commit: 'off', max_connections: '300' } });
+  const cluster = await startCluster({
+    folder,
+    settings: { fsync: 'off', synchronous_commit: 'off', max_connections: '300' },
+  });
   const admin = openDatabase({ url: cluster.url('postgres'), maxConnections: 1 });
   await admin.query(`create database ${TEMPLATE_DATABASE}`);
   await migrate(cluster.url(TEMPLATE_DATABASE));

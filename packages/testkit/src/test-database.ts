@@ -31,7 +31,10 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 export async function createEmptyDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
   const name = `empty_${randomId()}`;
   await onServer((admin) => admin.query(`create database ${name}`));
-  return { url: databaseUrl(name), drop: () => onServer((admin) => admin.query(`drop database ${name} with (force)`)) };
+  return {
+    url: databaseUrl(name),
+    drop: () => onServer((admin) => admin.query(`drop database ${name} with (force)`)),
+  };
 }
 
 function databaseUrl(name: string): string {

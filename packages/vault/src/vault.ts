@@ -38,20 +38,28 @@ function seal(key: VaultKey, plaintext: string, belongsTo: readonly string[]): s
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key.bytes, nonce);
   cipher.setAAD(associatedData(belongsTo));
-  const sealed = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  const sealed = Buffer.concat([
+    cipher.update(plaintext, 'utf8'),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ]);
   return ['v1', key.id, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
 }
 
 function unseal(keys: readonly VaultKey[], envelope: string, belongsTo: readonly string[]): string {
   const [version, keyId, nonce, sealed] = envelope.split('.');
   const key = keys.find((candidate) => candidate.id === keyId);
-  if (version !== 'v1' || nonce === undefined || sealed === undefined) throw new Error('this is not a vault envelope');
-  if (!key) throw new Error(`the vault has no key ${keyId}: was ENCRYPTION_KEY changed without rotation?`);
+  if (version !== 'v1' || nonce === undefined || sealed === undefined)
+    throw new Error('this is not a vault envelope');
+  if (!key)
+    throw new Error(`the vault has no key ${keyId}: was ENCRYPTION_KEY changed without rotation?`);
   const bytes = Buffer.from(sealed, 'base64url');
   const decipher = createDecipheriv('aes-256-gcm', key.bytes, Buffer.from(nonce, 'base64url'));
   decipher.setAAD(associatedData(belongsTo));
   decipher.setAuthTag(bytes.subarray(-16));
-  return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
+  return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString(
+    'utf8',
+  );
 }
 
 // Lengths first, so that ['ab','c'] and ['a','bc'] differ.

@@ -1,4 +1,4 @@
-import { open, mkdir, rm } from 'node:fs/promises';
+import { open, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -12,7 +12,9 @@ import {
 } from '@nexus/sandbox';
 
 import { planLayout, type Layout } from './layout.ts';
+import { findFile } from './find-file.ts';
 import { materialize, takeBaseline, type BlobSource } from './materialize.ts';
+import { removeTree } from './remove-tree.ts';
 import type { Interpreters } from './runtimes/interpreters.ts';
 import { resolveRuntime, type ResolvedRuntime } from './runtimes/resolve-runtime.ts';
 import { scanChanges, type Changes } from './scan-changes.ts';
@@ -68,30 +70,47 @@ export async function runAttempt(request: AttemptRequest): Promise<AttemptResult
   const tree = join(request.folder, 'tree');
   const layout = planLayout(request);
   const owner = request.driver.name === 'process' ? null : sandboxOwner();
-  await materialize({ tree, entries: layout.entries, folders: [layout.root, layout.cwd], owner, source: request.source });
+  await materialize({
+    tree,
+    entries: layout.entries,
+    folders: [layout.root, layout.cwd],
+    owner,
+    source: request.source,
+  });
   const runtime = await findRuntime(request, layout, tree);
   if (!runtime.ok) return notStarted(layout, tree, runtime.reason);
   const installed = await request.installDependencies(runtime.runtime);
   request.signal.throwIfAborted();
-  const mountPoints = findMountPoints(layout, [...runtime.runtime.mounts, ...installed.mounts.map((mount) => mount.target)]);
+  const mountPoints = findMountPoints(layout, [
+    ...runtime.runtime.mounts,
+    ...installed.mounts.map((mount) => mount.target),
+  ]);
   await materialize({ tree, entries: [], folders: mountPoints, owner, source: request.source });
   const baseline = await takeBaseline(tree, layout.entries);
-  const exit = await runScript(request, toSandboxSpec(request, { layout, tree, runtime: runtime.runtime, installed }));
+  const exit = await runScript(
+    request,
+    toSandboxSpec(request, { layout, tree, runtime: runtime.runtime, installed }),
+  );
   const changes = await scanChanges({ tree, root: layout.root, baseline, exclude: mountPoints });
   return toResult(exit, { layout, tree, changes });
 }
 
 type FoundRuntime = { ok: true; runtime: ResolvedRuntime } | { ok: false; reason: string };
 
-async function findRuntime(request: AttemptRequest, layout: Layout, tree: string): Promise<FoundRuntime> {
+async function findRuntime(
+  request: AttemptRequest,
+  layout: Layout,
+  tree: string,
+): Promise<FoundRuntime> {
   const { spec } = request;
   const path = spec.script.startsWith('/') ? layout.script : join(layout.root, spec.script);
-  const entry = layout.entries.find((candidate) => candidate.path === path);
-  if (entry?.type !== 'file' && entry?.type !== 'symlink') return { ok: false, reason: `the script ${spec.script} did not travel with the project` };
+  const file = findFile(layout.entries, path);
+  if (!file)
+    return { ok: false, reason: `the script ${spec.script} did not travel with the project` };
   return resolveRuntime({
     scriptName: spec.script,
-    firstBytes: await readHead(join(tree, path)),
-    mode: entry.type === 'file' ? entry.mode : 0o755,
+    firstBytes: await readHead(join(tree, file.path)),
+    mode: file.mode,
     requested: spec.runtime,
     isImage: spec.image !== null,
     interpreters: request.interpreters,
@@ -115,21 +134,41 @@ interface Prepared {
   installed: InstalledDependencies;
 }
 
-function toSandboxSpec(request: AttemptRequest, { layout, tree, runtime, installed }: Prepared): SandboxSpec {
+function toSandboxSpec(
+  request: AttemptRequest,
+  { layout, tree, runtime, installed }: Prepared,
+): SandboxSpec {
   const { spec, driver } = request;
   const isIsolated = driver.description.isolates;
   // Without mounts the script sees the folder where it really is.
   const inside = (path: string) => (isIsolated ? path : join(tree, path));
   const script = spec.script.startsWith('/') ? inside(layout.script) : layout.script;
-  const own = layout.entries.map((entry) => entry.path).filter((path) => !path.startsWith(layout.root));
-  const args = isIsolated ? layout.args : layout.args.map((arg) => (own.includes(arg) ? inside(arg) : arg));
+  const own = layout.entries
+    .map((entry) => entry.path)
+    .filter((path) => !path.startsWith(layout.root));
+  const args = isIsolated
+    ? layout.args
+    : layout.args.map((arg) => (own.includes(arg) ? inside(arg) : arg));
   return {
     id: request.id,
-    command: [...runtime.argvPrefix, runtime.argvPrefix.length > 0 || script.includes('/') ? script : `./${script}`, ...args],
+    command: [
+      ...runtime.argvPrefix,
+      runtime.argvPrefix.length > 0 || script.includes('/') ? script : `./${script}`,
+      ...args,
+    ],
     cwd: inside(layout.cwd),
-    env: { ...baseEnvironment(runtime), ...installed.env, RGRID_EXECUTION_ID: request.id, ...request.env },
+    env: {
+      ...baseEnvironment(runtime),
+      ...installed.env,
+      RGRID_EXECUTION_ID: request.id,
+      ...request.env,
+    },
     mounts: [
-      ...layout.topFolders.map((folder): Mount => ({ source: join(tree, folder), target: folder, access: 'write' })),
+      ...layout.topFolders.map((folder): Mount => ({
+        source: join(tree, folder),
+        target: folder,
+        access: 'write',
+      })),
       ...runtime.mounts.map((path): Mount => ({ source: path, target: path, access: 'read' })),
       ...installed.mounts,
     ],
@@ -144,14 +183,25 @@ function toSandboxSpec(request: AttemptRequest, { layout, tree, runtime, install
     },
     network: spec.network,
     ...(spec.image === null ? {} : { image: spec.image }),
-    stdin: request.stdinPath === undefined ? { kind: 'empty' } : { kind: 'file', path: request.stdinPath },
+    stdin:
+      request.stdinPath === undefined
+        ? { kind: 'empty' }
+        : { kind: 'file', path: request.stdinPath },
     killGraceMs: KILL_GRACE_MS,
   };
 }
 
 function baseEnvironment(runtime: ResolvedRuntime): Record<string, string> {
   return {
-    PATH: [...runtime.path, '/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':'),
+    PATH: [
+      ...runtime.path,
+      '/usr/local/sbin',
+      '/usr/local/bin',
+      '/usr/sbin',
+      '/usr/bin',
+      '/sbin',
+      '/bin',
+    ].join(':'),
     HOME: '/tmp',
     TMPDIR: '/tmp',
     LANG: 'C.UTF-8',
@@ -168,7 +218,10 @@ async function runScript(request: AttemptRequest, spec: SandboxSpec): Promise<Sa
   request.signal.addEventListener('abort', cancel, { once: true });
   if (request.signal.aborted) cancel();
   try {
-    const [exit] = await Promise.all([running.exited, request.onOutput({ stdout: running.stdout, stderr: running.stderr })]);
+    const [exit] = await Promise.all([
+      running.exited,
+      request.onOutput({ stdout: running.stdout, stderr: running.stderr }),
+    ]);
     return exit;
   } finally {
     request.signal.removeEventListener('abort', cancel);
@@ -177,14 +230,23 @@ async function runScript(request: AttemptRequest, spec: SandboxSpec): Promise<Sa
 
 /** Mounts that lie in what the script may write to: there must be a folder for them, which is not the script's doing. */
 function findMountPoints(layout: Layout, targets: readonly string[]): string[] {
-  return targets.filter((target) => layout.topFolders.some((folder) => target.startsWith(`${folder}/`)));
+  return targets.filter((target) =>
+    layout.topFolders.some((folder) => target.startsWith(`${folder}/`)),
+  );
 }
 
-function toResult(exit: SandboxExit, made: { layout: Layout; tree: string; changes: Changes }): AttemptResult {
+function toResult(
+  exit: SandboxExit,
+  made: { layout: Layout; tree: string; changes: Changes },
+): AttemptResult {
   const { wallMs, cpuMs, maxMemoryBytes } = exit;
   return {
     ...judge(exit),
-    usage: { wallMs: Math.round(wallMs), cpuMs: round(cpuMs), maxMemoryBytes: round(maxMemoryBytes) },
+    usage: {
+      wallMs: Math.round(wallMs),
+      cpuMs: round(cpuMs),
+      maxMemoryBytes: round(maxMemoryBytes),
+    },
     changes: made.changes,
     pathOf: (relative) => join(made.tree, made.layout.root, relative),
   };
@@ -199,9 +261,17 @@ type Judgement = Pick<AttemptResult, 'outcome' | 'exitCode' | 'reason'>;
 function judge({ outcome }: SandboxExit): Judgement {
   switch (outcome.kind) {
     case 'exited':
-      return { outcome: outcome.exitCode === 0 ? 'succeeded' : 'failed', exitCode: outcome.exitCode, reason: null };
+      return {
+        outcome: outcome.exitCode === 0 ? 'succeeded' : 'failed',
+        exitCode: outcome.exitCode,
+        reason: null,
+      };
     case 'out_of_memory':
-      return { outcome: 'out_of_memory', exitCode: 137, reason: 'it used more memory than its --memory limit' };
+      return {
+        outcome: 'out_of_memory',
+        exitCode: 137,
+        reason: 'it used more memory than its --memory limit',
+      };
     case 'timed_out':
       return { outcome: 'timed_out', exitCode: 124, reason: 'it ran longer than its --timeout' };
     case 'disk_full':
@@ -215,7 +285,12 @@ function judge({ outcome }: SandboxExit): Judgement {
 
 function notStarted(layout: Layout, tree: string, reason: string): AttemptResult {
   return {
-    ...judge({ outcome: { kind: 'not_started', reason }, wallMs: 0, cpuMs: null, maxMemoryBytes: null }),
+    ...judge({
+      outcome: { kind: 'not_started', reason },
+      wallMs: 0,
+      cpuMs: null,
+      maxMemoryBytes: null,
+    }),
     usage: { wallMs: 0, cpuMs: null, maxMemoryBytes: null },
     changes: { manifest: { entries: [] }, skipped: [] },
     pathOf: (relative) => join(tree, layout.root, relative),
@@ -224,6 +299,6 @@ function notStarted(layout: Layout, tree: string, reason: string): AttemptResult
 
 /** Makes the folder of an attempt, empty, whatever an earlier one left there. */
 export async function makeAttemptFolder(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
+  await removeTree(folder);
   await mkdir(folder, { recursive: true, mode: 0o711 });
 }

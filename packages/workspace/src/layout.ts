@@ -21,7 +21,22 @@ export interface Layout {
 }
 
 const MOVED = '/rgrid';
-const SYSTEM_FOLDERS = new Set(['bin', 'boot', 'dev', 'etc', 'lib', 'lib32', 'lib64', 'libx32', 'proc', 'run', 'sbin', 'sys', 'usr', 'nix']);
+const SYSTEM_FOLDERS = new Set([
+  'bin',
+  'boot',
+  'dev',
+  'etc',
+  'lib',
+  'lib32',
+  'lib64',
+  'libx32',
+  'proc',
+  'run',
+  'sbin',
+  'sys',
+  'usr',
+  'nix',
+]);
 
 export interface LayoutRequest {
   spec: Pick<BatchSpec, 'root' | 'script' | 'workingDirectory'>;
@@ -33,17 +48,30 @@ export interface LayoutRequest {
 export function planLayout({ spec, project, input, args }: LayoutRequest): Layout {
   const root = relocate(spec.root);
   const place = (path: string) => (path.startsWith('/') ? relocate(path) : posix.join(root, path));
-  const all = input ? [...project.entries.filter((entry) => entry.path !== input.path), input] : project.entries;
+  const all = input
+    ? [...project.entries.filter((entry) => entry.path !== input.path), input]
+    : project.entries;
   const entries = all.map((entry) => ({ ...entry, path: place(entry.path) }));
   const cwd = posix.join(root, spec.workingDirectory);
   return {
     root,
     cwd,
-    script: spec.script.startsWith('/') ? relocate(spec.script) : posix.relative(cwd, posix.join(root, spec.script)),
-    args: relocateArguments(args, [spec.root, ...project.entries.map((entry) => entry.path), input?.path ?? '']),
+    script: spec.script.startsWith('/')
+      ? relocate(spec.script)
+      : asOperand(posix.relative(cwd, posix.join(root, spec.script))),
+    args: relocateArguments(args, [
+      spec.root,
+      ...project.entries.map((entry) => entry.path),
+      input?.path ?? '',
+    ]),
     entries,
     topFolders: [...new Set([root, ...entries.map((entry) => entry.path)].map(topFolder))],
   };
+}
+
+/** `-x.py` would be an option of the interpreter. */
+function asOperand(path: string): string {
+  return path.startsWith('-') ? `./${path}` : path;
 }
 
 /** `/usr/share/dict/words` → `/rgrid/usr/share/dict/words`; what hides nothing stays where it is. */
@@ -56,7 +84,9 @@ function relocate(path: string): string {
 // other text may be anything.
 function relocateArguments(args: readonly string[], paths: readonly string[]): string[] {
   const moved = new Map(
-    paths.filter((path) => path.startsWith('/') && relocate(path) !== path).map((path) => [path, relocate(path)]),
+    paths
+      .filter((path) => path.startsWith('/') && relocate(path) !== path)
+      .map((path) => [path, relocate(path)]),
   );
   if (moved.size === 0) return [...args];
   return args.map((arg) => {

@@ -6,7 +6,9 @@ import { expect, test } from 'vitest';
 import { MaskingStream } from './mask-secrets.ts';
 
 async function mask(chunks: readonly string[], values: readonly string[]): Promise<string> {
-  return text(Readable.from(chunks.map((chunk) => Buffer.from(chunk))).pipe(new MaskingStream(values)));
+  return text(
+    Readable.from(chunks.map((chunk) => Buffer.from(chunk))).pipe(new MaskingStream(values)),
+  );
 }
 
 test.each([

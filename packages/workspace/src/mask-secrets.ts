@@ -13,7 +13,10 @@ export class MaskingStream extends Transform {
   constructor(values: readonly string[]) {
     super();
     // Longest first: of two values that begin alike, the longer one must win.
-    this.#secrets = values.filter((value) => value !== '').map((value) => Buffer.from(value)).toSorted((a, b) => b.length - a.length);
+    this.#secrets = values
+      .filter((value) => value !== '')
+      .map((value) => Buffer.from(value))
+      .toSorted((a, b) => b.length - a.length);
   }
 
   override _transform(chunk: Buffer, _encoding: string, done: () => void): void {
@@ -48,7 +51,8 @@ export class MaskingStream extends Transform {
     let longest = 0;
     for (const secret of this.#secrets) {
       for (let length = Math.min(secret.length - 1, bytes.length); length > longest; length -= 1) {
-        if (bytes.subarray(bytes.length - length).equals(secret.subarray(0, length))) longest = length;
+        if (bytes.subarray(bytes.length - length).equals(secret.subarray(0, length)))
+          longest = length;
       }
     }
     return longest;

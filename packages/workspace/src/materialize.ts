@@ -42,7 +42,11 @@ export async function materialize(request: MaterializeRequest): Promise<void> {
   const { tree, entries, owner } = request;
   const directories = entries.filter((entry) => entry.type === 'directory');
   const parents = entries.map((entry) => dirname(entry.path));
-  await makeFolders(tree, [...request.folders, ...parents, ...directories.map((entry) => entry.path)], owner);
+  await makeFolders(
+    tree,
+    [...request.folders, ...parents, ...directories.map((entry) => entry.path)],
+    owner,
+  );
   await inParallel(entries, (entry) => placeEntry(request, entry));
   // Last and deepest first: a folder without write permission must be filled before it is closed.
   for (const entry of directories.toSorted((a, b) => b.path.length - a.path.length)) {
@@ -50,8 +54,14 @@ export async function materialize(request: MaterializeRequest): Promise<void> {
   }
 }
 
-async function makeFolders(tree: string, paths: readonly string[], owner: Owner | null): Promise<void> {
-  const wanted = [...new Set([...foldersAbove(paths), ...paths])].toSorted((a, b) => a.length - b.length);
+async function makeFolders(
+  tree: string,
+  paths: readonly string[],
+  owner: Owner | null,
+): Promise<void> {
+  const wanted = [...new Set([...foldersAbove(paths), ...paths])].toSorted(
+    (a, b) => a.length - b.length,
+  );
   await inBites(wanted, (path) => {
     const folder = join(tree, path);
     mkdirSync(folder, { recursive: true, mode: 0o755 });
@@ -62,14 +72,21 @@ async function makeFolders(tree: string, paths: readonly string[], owner: Owner 
 function foldersAbove(paths: readonly string[]): Set<string> {
   const folders = new Set<string>();
   for (const path of paths) {
-    for (let folder = dirname(path); folder !== '/' && !folders.has(folder); folder = dirname(folder)) {
+    for (
+      let folder = dirname(path);
+      folder !== '/' && !folders.has(folder);
+      folder = dirname(folder)
+    ) {
       folders.add(folder);
     }
   }
   return folders;
 }
 
-async function placeEntry({ tree, owner, source }: MaterializeRequest, entry: ManifestEntry): Promise<void> {
+async function placeEntry(
+  { tree, owner, source }: MaterializeRequest,
+  entry: ManifestEntry,
+): Promise<void> {
   const path = join(tree, entry.path);
   if (entry.type === 'symlink') {
     symlinkSync(entry.target, path);
@@ -83,7 +100,10 @@ async function placeEntry({ tree, owner, source }: MaterializeRequest, entry: Ma
 }
 
 /** Taken right before the script starts; `scanChanges` compares with it. */
-export async function takeBaseline(tree: string, entries: readonly ManifestEntry[]): Promise<Baseline> {
+export async function takeBaseline(
+  tree: string,
+  entries: readonly ManifestEntry[],
+): Promise<Baseline> {
   const baseline: Baseline = new Map();
   // Folders that no entry names, made to hold those that are named.
   await inBites([...foldersAbove(entries.map((entry) => entry.path))], (path) => {
@@ -114,7 +134,10 @@ export async function inBites<T>(items: readonly T[], work: (item: T) => void): 
   }
 }
 
-export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+export async function inParallel<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const lanes = Array.from({ length: Math.min(CONCURRENCY, items.length) }, async () => {
     for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);

@@ -3,6 +3,7 @@ import type { BigIntStats } from 'node:fs';
 import { join, posix } from 'node:path';
 
 import type { Manifest, ManifestEntry } from '@nexus/grid/contract';
+import { systemErrorCode } from '@nexus/kit/errors';
 import { sha256OfFile } from '@nexus/kit/hash';
 
 import { inParallel, type Baseline } from './materialize.ts';
@@ -32,10 +33,11 @@ const MAX_ENTRIES = 200_000;
 export async function scanChanges(request: ScanRequest): Promise<Changes> {
   const found: Found[] = [];
   const skipped: string[] = [];
-  await walk(request, request.root, { found, skipped });
+  const into = { found, skipped };
+  if (await hasRealRoot(request, into)) await walk(request, request.root, into);
   const entries: ManifestEntry[] = [];
   await inParallel(found.slice(0, MAX_ENTRIES), async (item) => {
-    const entry = await toEntry(request, item);
+    const entry = await toEntry(request, item, skipped);
     if (entry) entries.push(entry);
   });
   if (found.length > MAX_ENTRIES) skipped.push(`${found.length - MAX_ENTRIES} more files`);
@@ -48,7 +50,34 @@ interface Found {
   stats: BigIntStats;
 }
 
-async function walk(request: ScanRequest, folder: string, into: { found: Found[]; skipped: string[] }): Promise<void> {
+interface Scanned {
+  found: Found[];
+  skipped: string[];
+}
+
+/**
+ * Whether the project folder is still one, and all above it. Where the script has put a link in their
+ * place, the link would lead out here, where nothing holds it in, to the files of this machine.
+ */
+async function hasRealRoot({ tree, root }: ScanRequest, into: Scanned): Promise<boolean> {
+  let folder = tree;
+  for (const part of root.split('/').filter(Boolean)) {
+    const parent = folder;
+    folder = join(parent, part);
+    const stats = await reopening(parent, () => lstat(folder)).catch((error: unknown) => {
+      if (systemErrorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (stats?.isDirectory()) continue;
+    into.skipped.push(
+      `${JSON.stringify(root)} (the project folder is ${stats ? 'no folder any more' : 'gone'})`,
+    );
+    return false;
+  }
+  return true;
+}
+
+async function walk(request: ScanRequest, folder: string, into: Scanned): Promise<void> {
   for (const name of await readNames(join(request.tree, folder))) {
     const text = name.toString('utf8');
     const path = posix.join(folder, text);
@@ -57,7 +86,16 @@ async function walk(request: ScanRequest, folder: string, into: { found: Found[]
       into.skipped.push(`${JSON.stringify(path)} (its name is not UTF-8)`);
       continue;
     }
-    const stats = await lstat(join(request.tree, path), { bigint: true });
+    const stats = await lstat(join(request.tree, path), { bigint: true }).catch(
+      (error: unknown) => {
+        if (systemErrorCode(error) === 'ENAMETOOLONG') return undefined;
+        throw error;
+      },
+    );
+    if (!stats) {
+      into.skipped.push(`${JSON.stringify(`${path.slice(0, 100)}…`)} (its path is too long)`);
+      continue;
+    }
     if (stats.isFile() || stats.isSymbolicLink() || stats.isDirectory()) {
       if (!isUntouched(request.baseline, path, stats)) into.found.push({ path, stats });
     } else {
@@ -67,31 +105,49 @@ async function walk(request: ScanRequest, folder: string, into: { found: Found[]
   }
 }
 
-async function readNames(folder: string): Promise<Buffer[]> {
-  const read = () => readdir(folder, { encoding: 'buffer' });
-  return read().catch(async () => {
-    // The script took its own permissions away; the folder is ours to open again.
+function readNames(folder: string): Promise<Buffer[]> {
+  return reopening(folder, () => readdir(folder, { encoding: 'buffer' }));
+}
+
+/** Does what needs permissions on a folder; where the script took them away, the folder is ours to open again. */
+async function reopening<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  return work().catch(async (error: unknown) => {
+    if (systemErrorCode(error) !== 'EACCES') throw error;
     await chmod(folder, 0o755);
-    return read();
+    return work();
   });
 }
 
 function isUntouched(baseline: Baseline, path: string, stats: BigIntStats): boolean {
   const before = baseline.get(path);
   if (!before) return false;
-  if (before.entry.type === 'directory') return stats.isDirectory() && Number(stats.mode & 0o777n) === before.entry.mode;
-  return before.entry.type === 'file' && before.ctimeNs === stats.ctimeNs && before.inode === stats.ino;
+  if (before.entry.type === 'directory')
+    return stats.isDirectory() && Number(stats.mode & 0o777n) === before.entry.mode;
+  return (
+    before.entry.type === 'file' && before.ctimeNs === stats.ctimeNs && before.inode === stats.ino
+  );
 }
 
-async function toEntry(request: ScanRequest, { path, stats }: Found): Promise<ManifestEntry | undefined> {
+async function toEntry(
+  request: ScanRequest,
+  { path, stats }: Found,
+  skipped: string[],
+): Promise<ManifestEntry | undefined> {
   const relative = posix.relative(request.root, path);
   const onDisk = join(request.tree, path);
   const mode = Number(stats.mode & 0o777n);
   const before = request.baseline.get(path)?.entry;
   if (stats.isDirectory()) return { type: 'directory', path: relative, mode };
   if (stats.isSymbolicLink()) {
-    const target = await readlink(onDisk);
-    return before?.type === 'symlink' && before.target === target ? undefined : { type: 'symlink', path: relative, target };
+    const bytes = await readlink(onDisk, { encoding: 'buffer' });
+    const target = bytes.toString('utf8');
+    if (!Buffer.from(target).equals(bytes)) {
+      skipped.push(`${JSON.stringify(path)} (the name it links to is not UTF-8)`);
+      return undefined;
+    }
+    return before?.type === 'symlink' && before.target === target
+      ? undefined
+      : { type: 'symlink', path: relative, target };
   }
   if ((mode & 0o400) === 0 && process.getuid?.() !== 0) await chmod(onDisk, mode | 0o400);
   const sha256 = await sha256OfFile(onDisk);

@@ -21,7 +21,9 @@ export function addKeyCommands(program: Command, environment: NodeJS.ProcessEnv)
     .action((name: string, options: { account: string; json?: boolean }) =>
       withDatabase(environment, async (database) => {
         const text = await createKey(database, { account: options.account, name }).catch(explain);
-        const shown = options.json ? JSON.stringify({ name, account: options.account, key: text }) : text;
+        const shown = options.json
+          ? JSON.stringify({ name, account: options.account, key: text })
+          : text;
         process.stdout.write(`${shown}\n`);
       }),
     );
@@ -29,7 +31,9 @@ export function addKeyCommands(program: Command, environment: NodeJS.ProcessEnv)
     .command('list')
     .description('list keys; never their secrets')
     .option('--json', 'print JSON')
-    .action((options: { json?: boolean }) => withDatabase(environment, (database) => printKeys(database, options.json)));
+    .action((options: { json?: boolean }) =>
+      withDatabase(environment, (database) => printKeys(database, options.json)),
+    );
   key
     .command('revoke <name>')
     .description('stop a key from working, for good')
@@ -52,7 +56,9 @@ async function printKeys(database: Database, isJson: boolean | undefined): Promi
   }
   for (const { name, account, createdAt, revokedAt } of keys) {
     const state = revokedAt ? `revoked ${revokedAt.toISOString()}` : 'live';
-    process.stdout.write(`${account.padEnd(16)} ${name.padEnd(24)} ${createdAt.toISOString()}  ${state}\n`);
+    process.stdout.write(
+      `${account.padEnd(16)} ${name.padEnd(24)} ${createdAt.toISOString()}  ${state}\n`,
+    );
   }
 }
 
@@ -62,16 +68,24 @@ function explain(error: unknown): never {
 }
 
 /** DATABASE_URL, else the running platform's own database. */
-async function withDatabase(environment: NodeJS.ProcessEnv, work: (database: Database) => Promise<void>): Promise<void> {
+async function withDatabase(
+  environment: NodeJS.ProcessEnv,
+  work: (database: Database) => Promise<void>,
+): Promise<void> {
   const configured = environment['DATABASE_URL'];
   if (configured) return useDatabase(databaseUrlSchema.parse(configured), work);
   const home = homeAt(environment);
   const running = await runningDatabaseUrl(home);
   if (running !== undefined) return useDatabase(running, work);
-  throw new Problem(`no platform runs in ${home.folder}; start it with npm start, or set DATABASE_URL`);
+  throw new Problem(
+    `no platform runs in ${home.folder}; start it with npm start, or set DATABASE_URL`,
+  );
 }
 
-async function useDatabase(url: string, work: (database: Database) => Promise<void>): Promise<void> {
+async function useDatabase(
+  url: string,
+  work: (database: Database) => Promise<void>,
+): Promise<void> {
   const database = openDatabase({ url, maxConnections: 1 });
   try {
     await work(database);

@@ -16,7 +16,11 @@ interface LocalFile {
 }
 
 /** Makes sure that local.json holds the address and a key that works. */
-export async function ensureLocalKey(database: Database, home: Home, apiUrl: string): Promise<void> {
+export async function ensureLocalKey(
+  database: Database,
+  home: Home,
+  apiUrl: string,
+): Promise<void> {
   const known = await readLocalFile(home);
   const isKept = known !== undefined && (await isValid(database, known.apiKey));
   const apiKey = isKept ? known.apiKey : await replaceKey(database);
@@ -39,9 +43,12 @@ async function isValid(database: Database, apiKey: string): Promise<boolean> {
 async function readLocalFile(home: Home): Promise<LocalFile | undefined> {
   try {
     const value: unknown = JSON.parse(await readFile(home.localFile, 'utf8'));
-    if (typeof value !== 'object' || value === null || !('apiUrl' in value) || !('apiKey' in value)) return undefined;
+    if (typeof value !== 'object' || value === null || !('apiUrl' in value) || !('apiKey' in value))
+      return undefined;
     const { apiUrl, apiKey } = value;
-    return typeof apiUrl === 'string' && typeof apiKey === 'string' ? { apiUrl, apiKey } : undefined;
+    return typeof apiUrl === 'string' && typeof apiKey === 'string'
+      ? { apiUrl, apiKey }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -33,13 +33,22 @@ async function up(options: UpOptions, environment: NodeJS.ProcessEnv): Promise<v
   const home = homeAt(environment);
   const interrupted = onInterrupt();
   const port = Number(options.port);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Problem(`${options.port} is not a port`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new Problem(`${options.port} is not a port`);
   screen.title('Starting the platform');
-  const starting = startPlatform({ home, environment, host: options.host, port, onStep: (text) => screen.step(text) });
+  const starting = startPlatform({
+    home,
+    environment,
+    host: options.host,
+    port,
+    onStep: (text) => screen.step(text),
+  });
   const platform = await starting;
   try {
     screen.ready(platform.apiUrl, home);
-    const job = options.firstJob ? runFirstJob({ home, environment, screen, signal: interrupted.signal }) : undefined;
+    const job = options.firstJob
+      ? runFirstJob({ home, environment, screen, signal: interrupted.signal })
+      : undefined;
     const exitCode = (await job) ?? 0;
     if (options.once) {
       process.exitCode = exitCode;

@@ -19,19 +19,34 @@ const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const COMMAND = ['run', 'count_words.py', '--batch', 'texts/*.txt', '--force'];
 
 /** Runs an example through the grid as a user would, with the real command. Returns its exit code. */
-export async function runFirstJob({ home, environment, screen, signal }: FirstJobOptions): Promise<number> {
+export async function runFirstJob({
+  home,
+  environment,
+  screen,
+  signal,
+}: FirstJobOptions): Promise<number> {
   const folder = join(home.examples, EXAMPLE);
   await mkdir(folder, { recursive: true });
   // A copy: results are written beside the script, and the repository stays clean.
   await cp(join(ROOT, 'examples', EXAMPLE), folder, { recursive: true });
   screen.title('A first job: count the words of four texts, each in a sandbox of its own');
   screen.line(screen.dim(`  in ${folder}`));
-  screen.line(`  $ rgrid ${COMMAND.filter((word) => word !== '--force').map(quote).join(' ')}`);
+  screen.line(
+    `  $ rgrid ${COMMAND.filter((word) => word !== '--force')
+      .map(quote)
+      .join(' ')}`,
+  );
   screen.line('');
   const child = spawn(join(ROOT, 'bin', 'rgrid'), COMMAND, {
     cwd: folder,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...environment, NEXUS_HOME: home.folder, RGRID_PROFILE: undefined, RGRID_API_URL: undefined, RGRID_API_KEY: undefined },
+    env: {
+      ...environment,
+      NEXUS_HOME: home.folder,
+      RGRID_PROFILE: undefined,
+      RGRID_API_URL: undefined,
+      RGRID_API_KEY: undefined,
+    },
   });
   signal.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
   await once(child, 'close');
@@ -46,7 +61,9 @@ function quote(word: string): string {
 
 async function showOutputs(folder: string, screen: Screen): Promise<void> {
   const outputs = join(folder, 'outputs');
-  const names = (await readdir(outputs, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const names = (await readdir(outputs, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  );
   screen.line('  What came back:');
   for (const entry of names.toSorted((a, b) => (a.parentPath < b.parentPath ? -1 : 1))) {
     const path = join(entry.parentPath, entry.name);

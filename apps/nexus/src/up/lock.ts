@@ -18,10 +18,13 @@ interface Holder {
 /** One platform a home. Throws a Problem that names the one that runs already. */
 export async function takeLock(home: Home): Promise<Lock> {
   for (let attempt = 1; attempt <= 3; attempt += 1) {
-    if (await writeLock(home.lockFile)) return { release: () => rm(home.lockFile, { force: true }) };
+    if (await writeLock(home.lockFile))
+      return { release: () => rm(home.lockFile, { force: true }) };
     const holder = await readHolder(home.lockFile);
     if (holder && (await isAlive(holder))) {
-      throw new Problem(`the platform in ${home.folder} is running already (process ${holder.pid}); stop it first, or set NEXUS_HOME to another folder`);
+      throw new Problem(
+        `the platform in ${home.folder} is running already (process ${holder.pid}); stop it first, or set NEXUS_HOME to another folder`,
+      );
     }
     // Left behind by a platform that was killed.
     await rm(home.lockFile, { force: true });
@@ -32,7 +35,9 @@ export async function takeLock(home: Home): Promise<Lock> {
 async function writeLock(path: string): Promise<boolean> {
   try {
     const file = await open(path, 'wx', 0o600);
-    await file.writeFile(JSON.stringify({ pid: process.pid, startedAt: await startTime(process.pid) }));
+    await file.writeFile(
+      JSON.stringify({ pid: process.pid, startedAt: await startTime(process.pid) }),
+    );
     await file.close();
     return true;
   } catch (error) {
@@ -44,8 +49,11 @@ async function writeLock(path: string): Promise<boolean> {
 async function readHolder(path: string): Promise<Holder | undefined> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
-    if (typeof value !== 'object' || value === null || !('pid' in value) || !('startedAt' in value)) return undefined;
-    return typeof value.pid === 'number' && typeof value.startedAt === 'string' ? { pid: value.pid, startedAt: value.startedAt } : undefined;
+    if (typeof value !== 'object' || value === null || !('pid' in value) || !('startedAt' in value))
+      return undefined;
+    return typeof value.pid === 'number' && typeof value.startedAt === 'string'
+      ? { pid: value.pid, startedAt: value.startedAt }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -84,7 +84,11 @@ async function startParts(options: PlatformOptions, parts: Parts): Promise<Platf
   return { apiUrl, stop: () => stopParts(parts) };
 }
 
-async function startDatabase(options: PlatformOptions, parts: Parts, logger: Logger): Promise<string> {
+async function startDatabase(
+  options: PlatformOptions,
+  parts: Parts,
+  logger: Logger,
+): Promise<string> {
   options.onStep('database');
   parts.cluster = await startCluster({
     folder: options.home.postgres,
@@ -107,18 +111,25 @@ async function startWorker(
   { app, apiUrl, logger }: { app: App; apiUrl: string; logger: Logger },
 ): Promise<void> {
   // Reusable: the worker registers again each time it is started again.
-  const joinToken = await createJoinToken(app.database, { expiresAt: new Date(Date.now() + YEAR_MS), isReusable: true });
+  const joinToken = await createJoinToken(app.database, {
+    expiresAt: new Date(Date.now() + YEAR_MS),
+    isReusable: true,
+  });
   const { home, environment } = options;
   const startedAt = new Date();
   parts.worker = startWorkerProcess({ home, apiBase: apiUrl, joinToken, logger, environment });
   for (let waitedMs = 0; !(await hasWorkerSince(app.database, startedAt)); waitedMs += POLL_MS) {
-    if (waitedMs > WORKER_START_MS) throw new Problem(`the worker did not start; its log is ${join(home.logs, 'worker.log')}`);
+    if (waitedMs > WORKER_START_MS)
+      throw new Problem(`the worker did not start; its log is ${join(home.logs, 'worker.log')}`);
     await sleep(POLL_MS);
   }
 }
 
 async function hasWorkerSince(database: Database, startedAt: Date): Promise<boolean> {
-  const rows = await database.query("select 1 from workers where state = 'active' and registered_at >= $1", [startedAt]);
+  const rows = await database.query(
+    "select 1 from workers where state = 'active' and registered_at >= $1",
+    [startedAt],
+  );
   return rows.length > 0;
 }
 
@@ -126,13 +137,21 @@ async function hasWorkerSince(database: Database, startedAt: Date): Promise<bool
 async function requireFreePort({ host, port }: PlatformOptions): Promise<void> {
   const probe = createServer();
   try {
-    await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(port, host, resolve));
+    await new Promise<void>((resolve, reject) =>
+      probe.once('error', reject).listen(port, host, resolve),
+    );
   } catch (error) {
     const code = systemErrorCode(error);
     if (code === 'EADDRINUSE') {
-      throw new Problem(`port ${port} is taken by another program; stop it, or choose another port: PORT=8100 npm start`, { cause: error });
+      throw new Problem(
+        `port ${port} is taken by another program; stop it, or choose another port: PORT=8100 npm start`,
+        { cause: error },
+      );
     }
-    if (code === 'EACCES') throw new Problem(`this user may not open port ${port}; choose one above 1023`, { cause: error });
+    if (code === 'EACCES')
+      throw new Problem(`this user may not open port ${port}; choose one above 1023`, {
+        cause: error,
+      });
     throw error;
   } finally {
     probe.close();

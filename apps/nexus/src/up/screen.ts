@@ -36,14 +36,18 @@ export class Screen {
   /** What to type next. */
   next(home: Home): void {
     this.title('Your turn');
-    this.line(`  In another terminal, in any folder with a script (rgrid is in this folder's bin/):`);
+    this.line(
+      `  In another terminal, in any folder with a script (rgrid is in this folder's bin/):`,
+    );
     this.line('');
     this.#command('rgrid run script.py', 'run a script there and get its files back');
     this.#command('rgrid run script.py --batch data/*.csv', 'the same for every file');
     this.#command('rgrid status', 'what runs, what ran, why something waits');
     this.#command('rgrid --help', 'everything else');
     this.line('');
-    this.line(this.dim(`  The example that just ran is in ${home.examples}. Ctrl-C stops the platform.`));
+    this.line(
+      this.dim(`  The example that just ran is in ${home.examples}. Ctrl-C stops the platform.`),
+    );
   }
 
   line(text: string): void {
@@ -59,13 +63,17 @@ export class Screen {
   }
 
   #command(command: string, meaning: string): void {
-    this.line(`    ${styleText('cyan', command.padEnd(42), { stream: this.#out })}${this.dim(meaning)}`);
+    this.line(
+      `    ${styleText('cyan', command.padEnd(42), { stream: this.#out })}${this.dim(meaning)}`,
+    );
   }
 
   #finishStep(): void {
     if (this.#step === '') return;
     const seconds = ((performance.now() - this.#stepStartedAt) / 1000).toFixed(1);
-    this.line(`  ${styleText('green', '✓', { stream: this.#out })} ${this.#step.padEnd(16)}${this.dim(`${seconds} s`)}`);
+    this.line(
+      `  ${styleText('green', '✓', { stream: this.#out })} ${this.#step.padEnd(16)}${this.dim(`${seconds} s`)}`,
+    );
     this.#step = '';
   }
 }

@@ -27,7 +27,8 @@ const MAIN = fileURLToPath(import.meta.resolve('@nexus/worker/main'));
 const STOP_MS = 3000;
 const RESTART_MS = 500;
 // The worker runs other people's scripts: it gets what it needs to find interpreters and packages, not everything.
-const HANDED_ON = /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|WORKER_.*|PIP_.*|npm_config_.*|NODE_COMPILE_CACHE|NODE_EXTRA_CA_CERTS|SSL_CERT_.*|HTTPS?_PROXY|NO_PROXY|LOG_LEVEL|XDG_.*|DBUS_SESSION_BUS_ADDRESS|DOCKER_HOST)$/i;
+const HANDED_ON =
+  /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|WORKER_.*|PIP_.*|npm_config_.*|NODE_COMPILE_CACHE|NODE_EXTRA_CA_CERTS|SSL_CERT_.*|HTTPS?_PROXY|NO_PROXY|LOG_LEVEL|XDG_.*|DBUS_SESSION_BUS_ADDRESS|DOCKER_HOST)$/i;
 
 /** The local worker, a process of its own. Started again if it dies; ends when this process ends, however. */
 export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess {
@@ -37,7 +38,10 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
     while (!isStopping) {
       await once(child, 'exit');
       if (isStopping) return;
-      options.logger.warn({ code: child.exitCode, signal: child.signalCode }, 'the worker died; starting it again');
+      options.logger.warn(
+        { code: child.exitCode, signal: child.signalCode },
+        'the worker died; starting it again',
+      );
       await sleep(RESTART_MS);
       if (!isStopping) child = spawnWorker(options);
     }
@@ -56,7 +60,9 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
 }
 
 function spawnWorker(options: WorkerProcessOptions): ChildProcess {
-  const handedOn = Object.fromEntries(Object.entries(options.environment).filter(([name]) => HANDED_ON.test(name)));
+  const handedOn = Object.fromEntries(
+    Object.entries(options.environment).filter(([name]) => HANDED_ON.test(name)),
+  );
   const log = openSync(join(options.home.logs, 'worker.log'), 'a', 0o600);
   try {
     return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN], {
@@ -82,7 +88,10 @@ async function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
   child.stdin?.end();
-  const isLate = await Promise.race([exited.then(() => false), sleep(STOP_MS, true, { ref: false })]);
+  const isLate = await Promise.race([
+    exited.then(() => false),
+    sleep(STOP_MS, true, { ref: false }),
+  ]);
   if (isLate) child.kill('SIGKILL');
   await exited;
 }

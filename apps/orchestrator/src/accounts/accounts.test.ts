@@ -25,8 +25,13 @@ test('a key is in the database as a hash, which does not open anything', async (
   expect(row?.all).not.toContain(secret);
   expect(row?.all).not.toContain(Buffer.from(secret).toString('hex'));
   const ring = new KeyRing(plane.database);
-  await expect(ring.authenticate(`Bearer ${text.replace(secret, row?.hash ?? '')}`)).rejects.toMatchObject({ code: 'unauthorized' });
-  await expect(ring.authenticate(`Bearer ${text}`)).resolves.toMatchObject({ account: 'bruno', keyName: 'ci' });
+  await expect(
+    ring.authenticate(`Bearer ${text.replace(secret, row?.hash ?? '')}`),
+  ).rejects.toMatchObject({ code: 'unauthorized' });
+  await expect(ring.authenticate(`Bearer ${text}`)).resolves.toMatchObject({
+    account: 'bruno',
+    keyName: 'ci',
+  });
 });
 
 describe('a revoked key', () => {
@@ -37,7 +42,9 @@ describe('a revoked key', () => {
     expect(await revokeKey(plane.database, { account: 'carla', name: 'old' })).toBe(true);
     const clock = vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2100 });
     try {
-      expect((await carla.api.get('/whoami')).body).toMatchObject({ error: { code: 'unauthorized' } });
+      expect((await carla.api.get('/whoami')).body).toMatchObject({
+        error: { code: 'unauthorized' },
+      });
       expect((await other.api.get('/whoami')).status).toBe(200);
     } finally {
       clock.useRealTimers();
@@ -47,7 +54,9 @@ describe('a revoked key', () => {
 
   test('frees its name for another', async () => {
     await plane.createAccount('dario', 'laptop');
-    await expect(createKey(plane.database, { account: 'dario', name: 'laptop' })).rejects.toMatchObject({ code: 'conflict' });
+    await expect(
+      createKey(plane.database, { account: 'dario', name: 'laptop' }),
+    ).rejects.toMatchObject({ code: 'conflict' });
     await revokeKey(plane.database, { account: 'dario', name: 'laptop' });
     await createKey(plane.database, { account: 'dario', name: 'laptop' });
     const keys = (await listKeys(plane.database)).filter((key) => key.account === 'dario');
@@ -55,7 +64,10 @@ describe('a revoked key', () => {
   });
 
   test('of one account leaves the same name of another alone', async () => {
-    const [one, two] = [await plane.createAccount('elsa', 'shared'), await plane.createAccount('fabio', 'shared')];
+    const [one, two] = [
+      await plane.createAccount('elsa', 'shared'),
+      await plane.createAccount('fabio', 'shared'),
+    ];
     await revokeKey(plane.database, { account: 'elsa', name: 'shared' });
     expect((await one.api.get('/whoami')).status).toBe(401);
     expect((await two.api.get('/whoami')).status).toBe(200);
@@ -74,12 +86,22 @@ test('the list of keys shows when each was used, and no secret', async () => {
 test('a wrong secret does not make the key look used', async () => {
   const { key } = await plane.createAccount('hugo', 'quiet');
   const ring = new KeyRing(plane.database);
-  await expect(ring.authenticate(`Bearer ${key.slice(0, -3)}xyz`)).rejects.toMatchObject({ code: 'unauthorized' });
-  expect((await listKeys(plane.database)).find((one) => one.account === 'hugo')).toMatchObject({ lastUsedAt: null });
+  await expect(ring.authenticate(`Bearer ${key.slice(0, -3)}xyz`)).rejects.toMatchObject({
+    code: 'unauthorized',
+  });
+  expect((await listKeys(plane.database)).find((one) => one.account === 'hugo')).toMatchObject({
+    lastUsedAt: null,
+  });
 });
 
 test('the same account made at the same moment is one', async () => {
-  const texts = await Promise.all(Array.from({ length: 8 }, (_, n) => createKey(plane.database, { account: 'inés', name: `key ${n}` })));
+  const texts = await Promise.all(
+    Array.from({ length: 8 }, (_, n) =>
+      createKey(plane.database, { account: 'inés', name: `key ${n}` }),
+    ),
+  );
   expect(new Set(texts).size).toBe(8);
-  expect(await plane.database.query("select count(*) from accounts where name = 'inés'")).toEqual([{ count: 1 }]);
+  expect(await plane.database.query("select count(*) from accounts where name = 'inés'")).toEqual([
+    { count: 1 },
+  ]);
 });

@@ -22,13 +22,16 @@ export interface ApiKey {
 export const KEY_KIND = 'rgrid';
 
 /** Makes a key, and the account if it is new. The text is shown this once: only a hash of it is stored. */
-export async function createKey(database: Database, wanted: { account: string; name: string }): Promise<string> {
+export async function createKey(
+  database: Database,
+  wanted: { account: string; name: string },
+): Promise<string> {
   const token = createToken(KEY_KIND, randomId());
   await database.transaction(async (tx) => {
-    await tx.query('insert into accounts (id, name) values ($1, $2) on conflict (name) do nothing', [
-      randomId(),
-      wanted.account,
-    ]);
+    await tx.query(
+      'insert into accounts (id, name) values ($1, $2) on conflict (name) do nothing',
+      [randomId(), wanted.account],
+    );
     const created = await tx.query(
       `insert into api_keys (id, account_id, name, secret_hash)
        select $1, id, $2, $3 from accounts where name = $4
@@ -36,7 +39,10 @@ export async function createKey(database: Database, wanted: { account: string; n
       [token.id, wanted.name, token.secretHash, wanted.account],
     );
     if (created.length === 0) {
-      throw new AppError('conflict', `account ${wanted.account} has a key named ${wanted.name} already; revoke it first`);
+      throw new AppError(
+        'conflict',
+        `account ${wanted.account} has a key named ${wanted.name} already; revoke it first`,
+      );
     }
   });
   return token.text;
@@ -51,7 +57,10 @@ export async function listKeys(database: Database): Promise<ApiKey[]> {
 }
 
 /** True if there was such a key. It stops working everywhere within seconds. */
-export async function revokeKey(database: Database, wanted: { account: string; name: string }): Promise<boolean> {
+export async function revokeKey(
+  database: Database,
+  wanted: { account: string; name: string },
+): Promise<boolean> {
   const revoked = await database.query(
     `update api_keys k set revoked_at = now() from accounts a
      where a.id = k.account_id and a.name = $1 and k.name = $2 and k.revoked_at is null returning k.id`,
@@ -75,7 +84,8 @@ export class KeyRing {
   /** Throws AppError unauthorized for anything but a live key. */
   async authenticate(authorization: string | undefined): Promise<Caller> {
     const text = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1];
-    if (text === undefined) throw new AppError('unauthorized', 'send an API key: Authorization: Bearer rgrid_…');
+    if (text === undefined)
+      throw new AppError('unauthorized', 'send an API key: Authorization: Bearer rgrid_…');
     const cached = this.#cache.get(text);
     if (cached && cached.until > Date.now()) return cached.caller;
     const caller = await this.#lookUp(text);

@@ -5,7 +5,11 @@ import { retryExecutions } from '../queue/retry.ts';
 import { listMissingOf } from './missing-blobs.ts';
 
 /** The newest batch of the same executions. */
-export async function findAttachableBatch(tx: Queryable, accountId: string, identity: string): Promise<string | undefined> {
+export async function findAttachableBatch(
+  tx: Queryable,
+  accountId: string,
+  identity: string,
+): Promise<string | undefined> {
   const rows = await tx.query<{ id: string }>(
     // Locked, as every batch whose executions are about to change, and so that it is not cleaned away meanwhile.
     'select id from batches where account_id = $1 and identity = $2 order by created_at desc limit 1 for no key update',
@@ -15,7 +19,11 @@ export async function findAttachableBatch(tx: Queryable, accountId: string, iden
 }
 
 /** Runs what failed or was cancelled again; what runs or succeeded stays. The caller holds the batch lock. */
-export async function attachToBatch(tx: Queryable, batchId: string, missing: readonly string[]): Promise<SubmitReply> {
+export async function attachToBatch(
+  tx: Queryable,
+  batchId: string,
+  missing: readonly string[],
+): Promise<SubmitReply> {
   const ended = await tx.query<{ id: string; state: string }>(
     `select id, state from executions
      where batch_id = $1 and retried_as is null
@@ -24,7 +32,11 @@ export async function attachToBatch(tx: Queryable, batchId: string, missing: rea
   );
   const unsuccessful = ended.filter((row) => row.state !== 'succeeded').map((row) => row.id);
   // Cancelled before all of its files were here: they are still missing.
-  const retried = await retryExecutions(tx, unsuccessful, missing.length > 0 ? 'uploading' : 'queued');
+  const retried = await retryExecutions(
+    tx,
+    unsuccessful,
+    missing.length > 0 ? 'uploading' : 'queued',
+  );
   const isUploading = await isStillUploading(tx, batchId);
   return {
     batchId,
@@ -37,7 +49,11 @@ export async function attachToBatch(tx: Queryable, batchId: string, missing: rea
 }
 
 /** What was answered when the batch was made. Nothing is run again: that the client asks again says nothing of its wishes. */
-export async function repeatReply(tx: Queryable, accountId: string, batchId: string): Promise<SubmitReply> {
+export async function repeatReply(
+  tx: Queryable,
+  accountId: string,
+  batchId: string,
+): Promise<SubmitReply> {
   const reused = await tx.query<{ count: number }>(
     'select count(*) as count from executions where batch_id = $1 and reused_from is not null and retried_as is null',
     [batchId],

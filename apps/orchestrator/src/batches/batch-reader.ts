@@ -50,5 +50,17 @@ export async function getBatch(database: Database, accountId: string, id: string
 function countsOf(row: StateCounts): StateCounts {
   const { uploading, queued, leased, running, publishing } = row;
   const { succeeded, failed, timed_out, out_of_memory, cancelled, lost } = row;
-  return { uploading, queued, leased, running, publishing, succeeded, failed, timed_out, out_of_memory, cancelled, lost };
+  return {
+    uploading,
+    queued,
+    leased,
+    running,
+    publishing,
+    succeeded,
+    failed,
+    timed_out,
+    out_of_memory,
+    cancelled,
+    lost,
+  };
 }

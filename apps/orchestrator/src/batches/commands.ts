@@ -14,15 +14,26 @@ export interface Scope {
   executionId?: string;
 }
 
-export async function cancel(deps: BatchDeps, accountId: string, scope: Scope): Promise<CancelReply> {
+export async function cancel(
+  deps: BatchDeps,
+  accountId: string,
+  scope: Scope,
+): Promise<CancelReply> {
   await requireScope(deps, accountId, scope);
-  const { cancelled, stopping, workerIds } = await cancelExecutions(deps.database, { accountId, ...scope });
+  const { cancelled, stopping, workerIds } = await cancelExecutions(deps.database, {
+    accountId,
+    ...scope,
+  });
   deps.signals.notify(`batch:${scope.batchId}`, ...workerIds.map((id): Topic => `worker:${id}`));
   return { cancelled, stopping };
 }
 
 /** Runs again what failed (`all`: what ended); each retry is a new execution in the same batch. */
-export async function retry(deps: BatchDeps, accountId: string, scope: Scope & { all: boolean }): Promise<RetryReply> {
+export async function retry(
+  deps: BatchDeps,
+  accountId: string,
+  scope: Scope & { all: boolean },
+): Promise<RetryReply> {
   await requireScope(deps, accountId, scope);
   const retried = await deps.database.transaction(async (tx) => {
     await lockBatches(tx, [scope.batchId]);
@@ -35,12 +46,22 @@ export async function retry(deps: BatchDeps, accountId: string, scope: Scope & {
       [scope.batchId, scope.executionId ?? null, scope.all],
     );
     if (ended.length > 0 && (await listMissingOf(tx, accountId, scope.batchId)).length > 0) {
-      throw new AppError('conflict', `not all files of batch ${scope.batchId} were ever uploaded; submit it again`);
+      throw new AppError(
+        'conflict',
+        `not all files of batch ${scope.batchId} were ever uploaded; submit it again`,
+      );
     }
-    return retryExecutions(tx, ended.map((row) => row.id), 'queued');
+    return retryExecutions(
+      tx,
+      ended.map((row) => row.id),
+      'queued',
+    );
   });
   if (scope.executionId !== undefined && retried.length === 0) {
-    throw new AppError('conflict', `execution ${scope.executionId} has not ended, or was retried already`);
+    throw new AppError(
+      'conflict',
+      `execution ${scope.executionId} has not ended, or was retried already`,
+    );
   }
   deps.signals.notify('queue', `batch:${scope.batchId}`);
   return { retried };
@@ -54,6 +75,7 @@ async function requireScope(deps: BatchDeps, accountId: string, scope: Scope): P
     [accountId, scope.executionId ?? scope.batchId],
   );
   if (rows.length > 0) return;
-  const subject = scope.executionId === undefined ? `batch ${scope.batchId}` : `execution ${scope.executionId}`;
+  const subject =
+    scope.executionId === undefined ? `batch ${scope.batchId}` : `execution ${scope.executionId}`;
   throw new AppError('not_found', `there is no ${subject}`);
 }

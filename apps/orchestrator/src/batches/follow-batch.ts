@@ -2,7 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { BatchEvent, LogChunk } from '@nexus/grid/contract';
 
-import { EXECUTION_COLUMNS, EXECUTION_TABLES, toExecution, type ExecutionRow } from '../executions/execution-rows.ts';
+import {
+  EXECUTION_COLUMNS,
+  EXECUTION_TABLES,
+  toExecution,
+  type ExecutionRow,
+} from '../executions/execution-rows.ts';
 import { readSmallLogs } from '../logs/log-store.ts';
 import { getBatch } from './batch-reader.ts';
 import type { BatchDeps } from './submit.ts';
@@ -23,13 +28,20 @@ const SMALL_LOG_BYTES = 16 * 1024;
 const GATHER_MS = 40;
 
 /** Every ended execution of the batch once, in the order of their ends, and the counts as they change. */
-export async function* followBatch(deps: BatchDeps, request: FollowBatch): AsyncGenerator<BatchEvent> {
+export async function* followBatch(
+  deps: BatchDeps,
+  request: FollowBatch,
+): AsyncGenerator<BatchEvent> {
   const { accountId, batchId, signal } = request;
   let version = request.after;
   let lastCounts = '';
   while (!signal.aborted) {
     const controller = new AbortController();
-    const change = deps.signals.wait([`batch:${batchId}`], HEARTBEAT_MS, AbortSignal.any([signal, controller.signal]));
+    const change = deps.signals.wait(
+      [`batch:${batchId}`],
+      HEARTBEAT_MS,
+      AbortSignal.any([signal, controller.signal]),
+    );
     try {
       // Read first: what ends after it has a higher version than anything counted in it.
       const batch = await getBatch(deps.database, accountId, batchId);
@@ -42,7 +54,8 @@ export async function* followBatch(deps: BatchDeps, request: FollowBatch): Async
       lastCounts = counts;
       if (batch.finishedAt !== null || !request.isFollowing) {
         // Ended between the two reads.
-        for (const event of await toEvents(deps, await listEnded(deps, batchId, version))) yield event;
+        for (const event of await toEvents(deps, await listEnded(deps, batchId, version)))
+          yield event;
         yield { type: 'end', batch };
         return;
       }
@@ -70,7 +83,10 @@ async function toEvents(deps: BatchDeps, rows: readonly ExecutionRow[]): Promise
   const small = rows.filter((row) => row.stdoutBytes + row.stderrBytes <= SMALL_LOG_BYTES);
   const printing = small.filter((row) => row.stdoutBytes + row.stderrBytes > 0);
   const origins = printing.map((row) => ({ id: row.reusedFrom ?? row.id, epoch: row.epoch }));
-  const logs = origins.length > 0 ? await readSmallLogs(deps.database, origins) : new Map<string, LogChunk[]>();
+  const logs =
+    origins.length > 0
+      ? await readSmallLogs(deps.database, origins)
+      : new Map<string, LogChunk[]>();
   const smallIds = new Set(small.map((row) => row.id));
   const logsOf = (row: ExecutionRow): LogChunk[] =>
     (logs.get(row.reusedFrom ?? row.id) ?? []).map((chunk) => ({ ...chunk, executionId: row.id }));

@@ -2,7 +2,11 @@ import type { Queryable } from '@nexus/db';
 import { AppError } from '@nexus/kit/errors';
 
 /** What a batch needs and its account has not sent. Throws AppError not_found, also for another account's batch. */
-export async function listMissingOf(tx: Queryable, accountId: string, batchId: string): Promise<string[]> {
+export async function listMissingOf(
+  tx: Queryable,
+  accountId: string,
+  batchId: string,
+): Promise<string[]> {
   const batches = await tx.query<{ project: string }>(
     'select project_sha256 as project from batches where id = $1 and account_id = $2',
     [batchId, accountId],

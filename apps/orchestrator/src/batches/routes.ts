@@ -39,34 +39,63 @@ export function registerBatchRoutes(api: Api, deps: BatchDeps): void {
     },
     (request) => submit(deps, request.caller, request.body),
   );
-  api.post('/batches/:id/start', { schema: { ...schema, response: { 200: startReplySchema } } }, (request) =>
-    startBatch(deps, request.caller.accountId, request.params.id),
+  api.post(
+    '/batches/:id/start',
+    { schema: { ...schema, response: { 200: startReplySchema } } },
+    (request) => startBatch(deps, request.caller.accountId, request.params.id),
   );
   api.get('/batches/:id', { schema: { ...schema, response: { 200: batchSchema } } }, (request) =>
     getBatch(deps.database, request.caller.accountId, request.params.id),
   );
   api.get(
     '/batches/:id/executions',
-    { schema: { ...schema, querystring: listExecutionsQuerySchema.omit({ batch: true, metadata: true }), response: { 200: executionListSchema } } },
+    {
+      schema: {
+        ...schema,
+        querystring: listExecutionsQuerySchema.omit({ batch: true, metadata: true }),
+        response: { 200: executionListSchema },
+      },
+    },
     async (request) => {
       const { accountId } = request.caller;
       const batch = await getBatch(deps.database, accountId, request.params.id);
       return listExecutions(deps.database, accountId, { ...request.query, batch: batch.id });
     },
   );
-  api.get('/batches/:id/events', { schema: { ...schema, querystring: batchEventsQuerySchema } }, async (request, reply) => {
-    const { accountId } = request.caller;
-    const { after, follow } = request.query;
-    // Found out before the stream starts, so that a wrong id is a 404.
-    const { id } = await getBatch(deps.database, accountId, request.params.id);
-    await streamNdjson(reply, followBatch(deps, { accountId, batchId: id, after, isFollowing: follow, signal: closeSignal(reply) }));
-  });
-  api.post('/batches/:id/cancel', { schema: { ...schema, response: { 200: cancelReplySchema } } }, (request) =>
-    cancel(deps, request.caller.accountId, { batchId: request.params.id }),
+  api.get(
+    '/batches/:id/events',
+    { schema: { ...schema, querystring: batchEventsQuerySchema } },
+    async (request, reply) => {
+      const { accountId } = request.caller;
+      const { after, follow } = request.query;
+      // Found out before the stream starts, so that a wrong id is a 404.
+      const { id } = await getBatch(deps.database, accountId, request.params.id);
+      await streamNdjson(
+        reply,
+        followBatch(deps, {
+          accountId,
+          batchId: id,
+          after,
+          isFollowing: follow,
+          signal: closeSignal(reply),
+        }),
+      );
+    },
+  );
+  registerBatchCommands(api, deps);
+}
+
+function registerBatchCommands(api: Api, deps: BatchDeps): void {
+  const schema = { tags: ['batches'], params };
+  api.post(
+    '/batches/:id/cancel',
+    { schema: { ...schema, response: { 200: cancelReplySchema } } },
+    (request) => cancel(deps, request.caller.accountId, { batchId: request.params.id }),
   );
   api.post(
     '/batches/:id/retry',
     { schema: { ...schema, body: retryRequestSchema, response: { 200: retryReplySchema } } },
-    (request) => retry(deps, request.caller.accountId, { batchId: request.params.id, all: request.body.all }),
+    (request) =>
+      retry(deps, request.caller.accountId, { batchId: request.params.id, all: request.body.all }),
   );
 }

@@ -8,7 +8,11 @@ export interface StartReply {
 }
 
 /** Queues an uploading batch once all its blobs are here; says what is missing otherwise. May be repeated. */
-export async function startBatch(deps: BatchDeps, accountId: string, batchId: string): Promise<StartReply> {
+export async function startBatch(
+  deps: BatchDeps,
+  accountId: string,
+  batchId: string,
+): Promise<StartReply> {
   const reply = await deps.database.transaction(async (tx) => {
     await lockBatches(tx, [batchId]);
     const missing = await listMissingOf(tx, accountId, batchId);

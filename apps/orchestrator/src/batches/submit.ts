@@ -1,6 +1,11 @@
 import type { Database, Queryable } from '@nexus/db';
 import { filesOf } from '@nexus/grid';
-import { executionId, type ParsedSubmission, type SubmitReply, type SubmittedExecution } from '@nexus/grid/contract';
+import {
+  executionId,
+  type ParsedSubmission,
+  type SubmitReply,
+  type SubmittedExecution,
+} from '@nexus/grid/contract';
 import { AppError } from '@nexus/kit/errors';
 import { sha256 } from '@nexus/kit/hash';
 import { randomId } from '@nexus/kit/ids';
@@ -9,7 +14,11 @@ import type { Vault } from '@nexus/vault';
 
 import type { Caller } from '../accounts/accounts.ts';
 import { listMissing } from '../blobs/blob-index.ts';
-import { recordManifests, storeManifest, type StoredManifest } from '../manifests/manifest-store.ts';
+import {
+  recordManifests,
+  storeManifest,
+  type StoredManifest,
+} from '../manifests/manifest-store.ts';
 import type { Signals } from '../signals/signals.ts';
 import { attachToBatch, findAttachableBatch, repeatReply } from './attach.ts';
 
@@ -24,9 +33,15 @@ export interface BatchDeps {
 export const UNBOUNDED_PARALLEL = 1_000_000;
 
 /** Makes a batch with all its executions in one transaction, or attaches to the same one made earlier. */
-export async function submit(deps: BatchDeps, caller: Caller, submission: ParsedSubmission): Promise<SubmitReply> {
+export async function submit(
+  deps: BatchDeps,
+  caller: Caller,
+  submission: ParsedSubmission,
+): Promise<SubmitReply> {
   const project = await storeManifest(deps.blobs, submission.project);
-  const reply = await deps.database.transaction((tx) => submitIn(tx, { deps, caller, submission, project }));
+  const reply = await deps.database.transaction((tx) =>
+    submitIn(tx, { deps, caller, submission, project }),
+  );
   deps.signals.notify('queue', `batch:${reply.batchId}`);
   return reply;
 }
@@ -46,29 +61,42 @@ async function submitIn(tx: Queryable, context: SubmitContext): Promise<SubmitRe
   const earlier = identity === null ? undefined : await findEarlier(tx, context, identity);
   const missing = await listMissing(tx, caller.accountId, neededBlobs(submission));
   if (earlier !== undefined) return attachToBatch(tx, earlier, missing);
-  await recordManifests(tx, context.deps.blobs, { accountId: caller.accountId, manifests: [context.project] });
+  await recordManifests(tx, context.deps.blobs, {
+    accountId: caller.accountId,
+    manifests: [context.project],
+  });
   const batchId = await insertBatch(tx, context, identity);
   await insertBatchBlobs(tx, context, batchId);
-  const reusable = submission.rerun === 'reuse' ? await findReusable(tx, context) : new Map<string, string>();
+  const reusable =
+    submission.rerun === 'reuse' ? await findReusable(tx, context) : new Map<string, string>();
   await insertExecutions(tx, context, { batchId, reusable, isUploading: missing.length > 0 });
-  const reused = submission.executions.filter((execution) => reusable.has(execution.identity)).length;
+  const reused = submission.executions.filter((execution) =>
+    reusable.has(execution.identity),
+  ).length;
   const state = missing.length > 0 ? 'uploading' : 'accepted';
   return { batchId, state, isAttached: false, reused, requeued: 0, missing };
 }
 
 /** The batch that this very request has made already; its reply was lost on the way. */
-async function findAnswered(tx: Queryable, { caller, submission }: SubmitContext): Promise<string | undefined> {
+async function findAnswered(
+  tx: Queryable,
+  { caller, submission }: SubmitContext,
+): Promise<string | undefined> {
   if (submission.idempotencyKey === undefined) return undefined;
   await queueUp(tx, `${caller.accountId} key ${submission.idempotencyKey}`);
-  const rows = await tx.query<{ id: string }>('select id from batches where account_id = $1 and idempotency_key = $2', [
-    caller.accountId,
-    submission.idempotencyKey,
-  ]);
+  const rows = await tx.query<{ id: string }>(
+    'select id from batches where account_id = $1 and idempotency_key = $2',
+    [caller.accountId, submission.idempotencyKey],
+  );
   return rows[0]?.id;
 }
 
 /** Two clients that submit the same batch at once must end up in one. */
-async function findEarlier(tx: Queryable, { caller }: SubmitContext, identity: string): Promise<string | undefined> {
+async function findEarlier(
+  tx: Queryable,
+  { caller }: SubmitContext,
+  identity: string,
+): Promise<string | undefined> {
   await queueUp(tx, `${caller.accountId} ${identity}`);
   return findAttachableBatch(tx, caller.accountId, identity);
 }
@@ -79,7 +107,9 @@ async function queueUp(tx: Queryable, name: string): Promise<void> {
 }
 
 function batchIdentity(executions: readonly SubmittedExecution[]): string {
-  return sha256(executions.map((execution) => `${execution.identity} ${execution.label}`).join('\n'));
+  return sha256(
+    executions.map((execution) => `${execution.identity} ${execution.label}`).join('\n'),
+  );
 }
 
 function neededBlobs(submission: ParsedSubmission): string[] {
@@ -88,24 +118,42 @@ function neededBlobs(submission: ParsedSubmission): string[] {
 
 /** What the batch needs beside its project. */
 function ownBlobs(submission: ParsedSubmission): string[] {
-  const inputs = submission.executions.flatMap((execution) => (execution.input ? [execution.input.sha256] : []));
+  const inputs = submission.executions.flatMap((execution) =>
+    execution.input ? [execution.input.sha256] : [],
+  );
   const stdin = submission.spec.stdin ? [submission.spec.stdin.sha256] : [];
-  const dependencies = submission.spec.dependencies.flatMap((dependency) => dependency.files.map((file) => file.sha256));
+  const dependencies = submission.spec.dependencies.flatMap((dependency) =>
+    dependency.files.map((file) => file.sha256),
+  );
   return [...new Set([...inputs, ...stdin, ...dependencies])];
 }
 
-async function insertBatch(tx: Queryable, context: SubmitContext, identity: string | null): Promise<string> {
+async function insertBatch(
+  tx: Queryable,
+  context: SubmitContext,
+  identity: string | null,
+): Promise<string> {
   const { submission, caller, deps, project } = context;
   const { spec } = submission;
   const id = randomId();
   const hasEnv = Object.keys(submission.env).length > 0;
-  const sealed = hasEnv ? deps.vault.seal(JSON.stringify(submission.env), ['batch env', caller.accountId, id]) : null;
+  const sealed = hasEnv
+    ? deps.vault.seal(JSON.stringify(submission.env), ['batch env', caller.accountId, id])
+    : null;
   await tx.query(
     `insert into batches (id, account_id, key_id, spec, project_sha256, env_sealed, masked, metadata, retries,
        priority, parallel, cpus, memory_bytes, requires, identity, idempotency_key)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
     [
-      ...[id, caller.accountId, caller.keyId, JSON.stringify(spec), project.sha256, sealed, submission.masked],
+      ...[
+        id,
+        caller.accountId,
+        caller.keyId,
+        JSON.stringify(spec),
+        project.sha256,
+        sealed,
+        submission.masked,
+      ],
       ...[JSON.stringify(submission.metadata), submission.retries, submission.priority],
       ...[submission.parallel ?? UNBOUNDED_PARALLEL, spec.limits.cpus, spec.limits.memoryBytes],
       ...[requirements(submission), identity, submission.idempotencyKey ?? null],
@@ -118,14 +166,21 @@ async function insertBatch(tx: Queryable, context: SubmitContext, identity: stri
 function requirements({ spec }: ParsedSubmission): string[] {
   if (spec.image !== null) {
     if (spec.sandbox !== null && spec.sandbox !== 'docker') {
-      throw new AppError('invalid_request', `an image runs in docker only, and the sandbox asked for is ${spec.sandbox}`);
+      throw new AppError(
+        'invalid_request',
+        `an image runs in docker only, and the sandbox asked for is ${spec.sandbox}`,
+      );
     }
     return ['driver:docker'];
   }
   return spec.sandbox === null ? [] : [`driver:${spec.sandbox}`];
 }
 
-async function insertBatchBlobs(tx: Queryable, context: SubmitContext, batchId: string): Promise<void> {
+async function insertBatchBlobs(
+  tx: Queryable,
+  context: SubmitContext,
+  batchId: string,
+): Promise<void> {
   const blobs = ownBlobs(context.submission);
   if (blobs.length === 0) return;
   await tx.query(
@@ -155,7 +210,11 @@ interface NewExecutions {
   isUploading: boolean;
 }
 
-async function insertExecutions(tx: Queryable, context: SubmitContext, wanted: NewExecutions): Promise<void> {
+async function insertExecutions(
+  tx: Queryable,
+  context: SubmitContext,
+  wanted: NewExecutions,
+): Promise<void> {
   const { executions } = context.submission;
   await tx.query(
     `insert into executions (id, batch_id, account_id, index, label, args, input, identity, state, version,

@@ -7,14 +7,18 @@ import { lockBytes } from './byte-locks.ts';
 /** Which account may read which blob. The bytes themselves are in storage. */
 
 /** Of `names`, those the account has not sent yet. What it has is kept for the submit that follows. */
-export async function listMissing(db: Queryable, accountId: string, names: readonly string[]): Promise<string[]> {
+export async function listMissing(
+  db: Queryable,
+  accountId: string,
+  names: readonly string[],
+): Promise<string[]> {
   if (names.length === 0) return [];
   const wanted = [...new Set(names)];
   await touch(db, 'blobs', { accountId, names: wanted });
-  const held = await db.query<{ sha256: string }>('select sha256 from blobs where account_id = $1 and sha256 = any($2)', [
-    accountId,
-    wanted,
-  ]);
+  const held = await db.query<{ sha256: string }>(
+    'select sha256 from blobs where account_id = $1 and sha256 = any($2)',
+    [accountId, wanted],
+  );
   const known = new Set(held.map((row) => row.sha256));
   return wanted.filter((name) => !known.has(name));
 }
@@ -36,7 +40,11 @@ export async function addBlob(
   });
 }
 
-export async function findBlobSize(db: Queryable, accountId: string, sha256: string): Promise<number | undefined> {
+export async function findBlobSize(
+  db: Queryable,
+  accountId: string,
+  sha256: string,
+): Promise<number | undefined> {
   const rows = await db.query<{ sizeBytes: number }>(
     'select size_bytes as "sizeBytes" from blobs where account_id = $1 and sha256 = $2',
     [accountId, sha256],

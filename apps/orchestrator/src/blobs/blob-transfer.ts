@@ -29,10 +29,15 @@ export async function receiveBlob(deps: BlobDeps, upload: BlobUpload): Promise<U
     upload.body.resume();
     return { isComplete: true, offset: upload.sizeBytes };
   }
-  const result = await deps.blobs.append({ owner: upload.accountId, sha256: upload.sha256 }, upload);
+  const result = await deps.blobs.append(
+    { owner: upload.accountId, sha256: upload.sha256 },
+    upload,
+  );
   switch (result.kind) {
     case 'complete':
-      return (await addBlob(deps, upload)) ? { isComplete: true, offset: upload.sizeBytes } : { isComplete: false, offset: 0 };
+      return (await addBlob(deps, upload))
+        ? { isComplete: true, offset: upload.sizeBytes }
+        : { isComplete: false, offset: 0 };
     case 'partial':
       return { isComplete: false, offset: result.offset };
     case 'offset_mismatch':
@@ -53,10 +58,17 @@ export interface UploadStatus {
   offset: number;
 }
 
-export async function uploadStatus(deps: BlobDeps, accountId: string, sha256: string): Promise<UploadStatus> {
+export async function uploadStatus(
+  deps: BlobDeps,
+  accountId: string,
+  sha256: string,
+): Promise<UploadStatus> {
   const sizeBytes = await findBlobSize(deps.database, accountId, sha256);
   if (sizeBytes !== undefined) return { isComplete: true, offset: sizeBytes };
-  return { isComplete: false, offset: await deps.blobs.uploadedBytes({ owner: accountId, sha256 }) };
+  return {
+    isComplete: false,
+    offset: await deps.blobs.uploadedBytes({ owner: accountId, sha256 }),
+  };
 }
 
 export interface BlobDownload {

@@ -2,12 +2,25 @@ import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 
-import { missingBlobsReplySchema, missingBlobsRequestSchema, sha256Schema, uploadQuerySchema, uploadReplySchema } from '@nexus/grid/contract';
+import {
+  missingBlobsReplySchema,
+  missingBlobsRequestSchema,
+  sha256Schema,
+  uploadQuerySchema,
+  uploadReplySchema,
+} from '@nexus/grid/contract';
 import { AppError } from '@nexus/kit/errors';
 
 import type { Api } from '../api.ts';
 import { listMissing } from './blob-index.ts';
-import { receiveBlob, sendBlob, uploadStatus, type BlobDeps, type BlobDownload, type UploadStatus } from './blob-transfer.ts';
+import {
+  receiveBlob,
+  sendBlob,
+  uploadStatus,
+  type BlobDeps,
+  type BlobDownload,
+  type UploadStatus,
+} from './blob-transfer.ts';
 
 const paramsSchema = z.object({ sha256: sha256Schema });
 
@@ -19,14 +32,23 @@ export function streamOf(body: unknown): Readable {
 
 /** Raw bodies reach the handler as a stream; nothing of a blob is ever held whole. */
 export function acceptStreams(api: Api): void {
-  api.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+  api.addContentTypeParser('application/octet-stream', (_request, payload, done) =>
+    done(null, payload),
+  );
 }
 
 export function registerBlobRoutes(api: Api, deps: BlobDeps): void {
   acceptStreams(api);
   api.post(
     '/blobs/missing',
-    { bodyLimit: 64 << 20, schema: { tags: ['blobs'], body: missingBlobsRequestSchema, response: { 200: missingBlobsReplySchema } } },
+    {
+      bodyLimit: 64 << 20,
+      schema: {
+        tags: ['blobs'],
+        body: missingBlobsRequestSchema,
+        response: { 200: missingBlobsReplySchema },
+      },
+    },
     async (request) => {
       const names = request.body.blobs.map((blob) => blob.sha256);
       return { missing: await listMissing(deps.database, request.caller.accountId, names) };
@@ -36,7 +58,12 @@ export function registerBlobRoutes(api: Api, deps: BlobDeps): void {
     '/blobs/:sha256',
     {
       bodyLimit: Number.MAX_SAFE_INTEGER,
-      schema: { tags: ['blobs'], params: paramsSchema, querystring: uploadQuerySchema, response: { 200: uploadReplySchema } },
+      schema: {
+        tags: ['blobs'],
+        params: paramsSchema,
+        querystring: uploadQuerySchema,
+        response: { 200: uploadReplySchema },
+      },
     },
     (request) =>
       receiveBlob(deps, {
@@ -47,25 +74,43 @@ export function registerBlobRoutes(api: Api, deps: BlobDeps): void {
         body: streamOf(request.body),
       }),
   );
-  api.head('/blobs/:sha256', { schema: { params: paramsSchema, hide: true } }, async (request, reply) =>
-    replyUploadStatus(reply, await uploadStatus(deps, request.caller.accountId, request.params.sha256)),
+  api.head(
+    '/blobs/:sha256',
+    { schema: { params: paramsSchema, hide: true } },
+    async (request, reply) =>
+      replyUploadStatus(
+        reply,
+        await uploadStatus(deps, request.caller.accountId, request.params.sha256),
+      ),
   );
-  api.get('/blobs/:sha256', { exposeHeadRoute: false, schema: { tags: ['blobs'], params: paramsSchema } }, async (request, reply) =>
-    replyBlob(reply, await sendBlob(deps, {
-      accountId: request.caller.accountId,
-      sha256: request.params.sha256,
-      range: request.headers.range,
-    })),
+  api.get(
+    '/blobs/:sha256',
+    { exposeHeadRoute: false, schema: { tags: ['blobs'], params: paramsSchema } },
+    async (request, reply) =>
+      replyBlob(
+        reply,
+        await sendBlob(deps, {
+          accountId: request.caller.accountId,
+          sha256: request.params.sha256,
+          range: request.headers.range,
+        }),
+      ),
   );
 }
 
 export function replyUploadStatus(reply: FastifyReply, status: UploadStatus): FastifyReply {
-  return reply.header('upload-offset', status.offset).header('upload-complete', String(status.isComplete)).send();
+  return reply
+    .header('upload-offset', status.offset)
+    .header('upload-complete', String(status.isComplete))
+    .send();
 }
 
 export function replyBlob(reply: FastifyReply, download: BlobDownload): FastifyReply {
   const { range, sizeBytes } = download;
-  reply.code(download.status).header('content-type', 'application/octet-stream').header('accept-ranges', 'bytes');
+  reply
+    .code(download.status)
+    .header('content-type', 'application/octet-stream')
+    .header('accept-ranges', 'bytes');
   if (range) reply.header('content-range', `bytes ${range.start}-${range.end}/${sizeBytes}`);
   reply.header('content-length', range ? range.end - range.start + 1 : sizeBytes);
   return reply.send(download.body);

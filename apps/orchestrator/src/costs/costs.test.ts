@@ -4,7 +4,11 @@ import { costSchema, estimateSchema, type Cost } from '@nexus/grid/contract';
 
 import { refOf, type FakeWorker } from '../testing/fake-worker.ts';
 import { submitBatch } from '../testing/submissions.ts';
-import { startTestControlPlane, type TestAccount, type TestControlPlane } from '../testing/test-control-plane.ts';
+import {
+  startTestControlPlane,
+  type TestAccount,
+  type TestControlPlane,
+} from '../testing/test-control-plane.ts';
 
 let plane: TestControlPlane;
 let ana: TestAccount;
@@ -32,36 +36,54 @@ function sum(rows: readonly { costMicros: number }[]): number {
 
 /** As if what is leased had been so for so long. */
 function age(seconds: number): Promise<unknown> {
-  return plane.database.query("update executions set leased_at = now() - $1 * interval '1 second' where state = 'leased'", [seconds]);
+  return plane.database.query(
+    "update executions set leased_at = now() - $1 * interval '1 second' where state = 'leased'",
+    [seconds],
+  );
 }
 
 // Row 46, in small.
 test('the total is the sum of the days, of the batches, and of the executions, to the micro', async () => {
   const ids: string[] = [];
-  for (const [n, outcomes] of [['succeeded', 'failed'], ['timed_out', 'cancelled'], ['succeeded', 'out_of_memory']].entries()) {
+  for (const [n, outcomes] of [
+    ['succeeded', 'failed'],
+    ['timed_out', 'cancelled'],
+    ['succeeded', 'out_of_memory'],
+  ].entries()) {
     const { batchId } = await submitBatch(ana.api, { executions: 2, submission: { retries: 1 } });
     ids.push(batchId);
     const leases = await worker.lease(2);
     await age(1000 * (n + 1) + 333.3);
-    for (const [place, lease] of leases.entries()) await worker.finish(lease, { outcome: outcomes[place] as 'failed' });
+    for (const [place, lease] of leases.entries())
+      await worker.finish(lease, { outcome: outcomes[place] as 'failed' });
     for (const lease of await worker.lease(2)) {
       await age(77.7);
       await worker.finish(lease, { outcome: 'failed' });
     }
-    await plane.database.query("update attempts set ended_at = ended_at - $1 * interval '1 day', leased_at = leased_at - $1 * interval '1 day' where execution_id like $2", [n, `${batchId}%`]);
+    await plane.database.query(
+      "update attempts set ended_at = ended_at - $1 * interval '1 day', leased_at = leased_at - $1 * interval '1 day' where execution_id like $2",
+      [n, `${batchId}%`],
+    );
   }
   const cost = await readCost();
   expect(cost.totalMicros).toBeGreaterThan(0);
   expect(cost.days).toHaveLength(3);
   expect(cost.batches.map((batch) => batch.batchId).toSorted()).toEqual(ids.toSorted());
   expect([sum(cost.days), sum(cost.batches)]).toEqual([cost.totalMicros, cost.totalMicros]);
-  const listed = await Promise.all(ids.map(async (id) => (await ana.api.get(`/batches/${id}`)).body.costMicros));
-  expect(listed.reduce((total: number, micros: number) => total + micros, 0)).toBe(cost.totalMicros);
+  const listed = await Promise.all(
+    ids.map(async (id) => (await ana.api.get(`/batches/${id}`)).body.costMicros),
+  );
+  expect(listed.reduce((total: number, micros: number) => total + micros, 0)).toBe(
+    cost.totalMicros,
+  );
   const { executions } = (await ana.api.get('/executions')).body;
   expect(sum(executions)).toBe(cost.totalMicros);
   expect(cost.executions).toBe(6);
   for (const part of [cost.days, cost.batches]) {
-    expect(part.reduce((total, row) => total + row.slotSeconds, 0)).toBeCloseTo(cost.slotSeconds, 6);
+    expect(part.reduce((total, row) => total + row.slotSeconds, 0)).toBeCloseTo(
+      cost.slotSeconds,
+      6,
+    );
   }
 });
 
@@ -98,15 +120,22 @@ test('only what ended in the asked time counts', async () => {
   expect(await total('')).toBe(0);
   expect(await total('since=2026-03-05T12:00:00Z&until=2026-03-05T12:00:01Z')).toBe(1);
   expect(await total('since=2026-03-05T11:00:00Z&until=2026-03-05T12:00:00Z')).toBe(0);
-  expect((await readCost('since=2026-03-01T00:00:00Z&until=2026-03-31T00:00:00Z')).days).toMatchObject([{ day: '2026-03-05', executions: 1 }]);
-  for (const query of ['since=yesterday', 'until=5', 'since=2026-02-31T00:00:00Z']) expect((await ana.api.get(`/cost?${query}`)).status, query).toBe(400);
+  expect(
+    (await readCost('since=2026-03-01T00:00:00Z&until=2026-03-31T00:00:00Z')).days,
+  ).toMatchObject([{ day: '2026-03-05', executions: 1 }]);
+  for (const query of ['since=yesterday', 'until=5', 'since=2026-02-31T00:00:00Z'])
+    expect((await ana.api.get(`/cost?${query}`)).status, query).toBe(400);
 });
 
 describe('an estimate', () => {
-  const read = async (query: string) => estimateSchema.parse((await ana.api.get(`/estimate?${query}`)).body);
+  const read = async (query: string) =>
+    estimateSchema.parse((await ana.api.get(`/estimate?${query}`)).body);
 
   test('of what has never run is a guess, and says so', async () => {
-    expect(await read('script=new.py&executions=4')).toMatchObject({ samples: 0, medianMs: 60_000 });
+    expect(await read('script=new.py&executions=4')).toMatchObject({
+      samples: 0,
+      medianMs: 60_000,
+    });
   });
 
   test('goes by the median of what has run, and by the workers that are here', async () => {
@@ -126,7 +155,14 @@ describe('an estimate', () => {
     ]);
   });
 
-  test.each(['executions=3', 'script=a', 'script=a&executions=0', 'script=a&executions=1e9', 'script=a&executions=x', 'script=%00&executions=3'])('of %s is refused', async (query) => {
+  test.each([
+    'executions=3',
+    'script=a',
+    'script=a&executions=0',
+    'script=a&executions=1e9',
+    'script=a&executions=x',
+    'script=%00&executions=3',
+  ])('of %s is refused', async (query) => {
     expect((await ana.api.get(`/estimate?${query}`)).status).toBe(400);
   });
 });

@@ -10,7 +10,8 @@ export async function readCost(
   range: { since?: string | undefined; until?: string | undefined },
 ): Promise<Cost> {
   const until = range.until === undefined ? new Date() : new Date(range.until);
-  const since = range.since === undefined ? new Date(until.getTime() - WEEK_MS) : new Date(range.since);
+  const since =
+    range.since === undefined ? new Date(until.getTime() - WEEK_MS) : new Date(range.since);
   const values = [accountId, since, until];
   const attempts = `
     select a.*, e.batch_id, b.spec->>'script' as script,
@@ -19,10 +20,11 @@ export async function readCost(
     where e.account_id = $1 and a.ended_at >= $2 and a.ended_at < $3`;
   const sums = `count(distinct execution_id) as executions,
     coalesce(sum(seconds), 0)::float8 as "slotSeconds", coalesce(sum(cost_micros), 0) as "costMicros"`;
-  const [totals] = await database.query<{ executions: number; slotSeconds: number; costMicros: number }>(
-    `select ${sums} from (${attempts}) t`,
-    values,
-  );
+  const [totals] = await database.query<{
+    executions: number;
+    slotSeconds: number;
+    costMicros: number;
+  }>(`select ${sums} from (${attempts}) t`, values);
   const days = await database.query<Cost['days'][number]>(
     `select to_char(ended_at at time zone 'UTC', 'YYYY-MM-DD') as day, ${sums} from (${attempts}) t group by 1 order by 1`,
     values,

@@ -13,7 +13,11 @@ export async function readEstimate(
   accountId: string,
   wanted: { script: string; executions: number },
 ): Promise<Estimate> {
-  const [history] = await database.query<{ samples: number; medianMs: number | null; p90Ms: number | null }>(
+  const [history] = await database.query<{
+    samples: number;
+    medianMs: number | null;
+    p90Ms: number | null;
+  }>(
     `select count(*) as samples,
        percentile_cont(0.5) within group (order by wall_ms)::bigint as "medianMs",
        percentile_cont(0.9) within group (order by wall_ms)::bigint as "p90Ms"

@@ -2,11 +2,20 @@ import type { Database } from '@nexus/db';
 import { AppError } from '@nexus/kit/errors';
 import type { Execution, ExecutionList, ExecutionState } from '@nexus/grid/contract';
 
-import { EXECUTION_COLUMNS, EXECUTION_TABLES, toExecution, type ExecutionRow } from './execution-rows.ts';
+import {
+  EXECUTION_COLUMNS,
+  EXECUTION_TABLES,
+  toExecution,
+  type ExecutionRow,
+} from './execution-rows.ts';
 import { explainAll } from './waiting-reader.ts';
 
 /** Throws AppError not_found, also for what belongs to another account. */
-export async function getExecution(database: Database, accountId: string, id: string): Promise<Execution> {
+export async function getExecution(
+  database: Database,
+  accountId: string,
+  id: string,
+): Promise<Execution> {
   const rows = await database.query<ExecutionRow>(
     `select ${EXECUTION_COLUMNS} from ${EXECUTION_TABLES} where e.id = $1 and e.account_id = $2`,
     [id, accountId],
@@ -45,7 +54,11 @@ export async function listExecutions(
      limit $6`,
     [
       ...[accountId, filter.state ?? null, filter.batch ?? null],
-      ...[filter.metadata ? JSON.stringify(filter.metadata) : null, filter.cursor ?? null, filter.limit + 1],
+      ...[
+        filter.metadata ? JSON.stringify(filter.metadata) : null,
+        filter.cursor ?? null,
+        filter.limit + 1,
+      ],
     ],
   );
   const page = rows.slice(0, filter.limit);

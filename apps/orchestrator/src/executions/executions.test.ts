@@ -4,7 +4,11 @@ import type { ExecutionList } from '@nexus/grid/contract';
 import { submitBatch, toEntries, toSubmission } from '../testing/submissions.ts';
 
 import { refOf, type FakeWorker } from '../testing/fake-worker.ts';
-import { startTestControlPlane, type TestAccount, type TestControlPlane } from '../testing/test-control-plane.ts';
+import {
+  startTestControlPlane,
+  type TestAccount,
+  type TestControlPlane,
+} from '../testing/test-control-plane.ts';
 
 let plane: TestControlPlane;
 let ana: TestAccount;
@@ -31,7 +35,10 @@ function idsOf(page: ExecutionList): string[] {
 }
 
 /** Every id of a listing, page by page; between two pages `meanwhile` happens. */
-async function walk(query: string, options: { path?: string; meanwhile?: () => Promise<unknown> } = {}): Promise<string[]> {
+async function walk(
+  query: string,
+  options: { path?: string; meanwhile?: () => Promise<unknown> } = {},
+): Promise<string[]> {
   const ids: string[] = [];
   let cursor = '';
   for (;;) {
@@ -47,9 +54,13 @@ describe('the list of executions', () => {
   test('has the newest batch first and keeps the order of a batch', async () => {
     const older = await submitBatch(ana.api, { executions: 12 });
     const newer = await submitBatch(ana.api, { executions: 3 });
-    const expected = [...[0, 1, 2].map((n) => `${newer.batchId}-${n}`), ...Array.from({ length: 12 }, (_, n) => `${older.batchId}-${n}`)];
+    const expected = [
+      ...[0, 1, 2].map((n) => `${newer.batchId}-${n}`),
+      ...Array.from({ length: 12 }, (_, n) => `${older.batchId}-${n}`),
+    ];
     expect(await walk('')).toEqual(expected);
-    for (const limit of [1, 4, 5, 15, 1000]) expect(await walk(`limit=${limit}`), `${limit} a page`).toEqual(expected);
+    for (const limit of [1, 4, 5, 15, 1000])
+      expect(await walk(`limit=${limit}`), `${limit} a page`).toEqual(expected);
   });
 
   test('read page by page loses and repeats nothing while new ones arrive and old ones change', async () => {
@@ -71,28 +82,49 @@ describe('the list of executions', () => {
 
   test('is filtered by state', async () => {
     const { batchId } = await submitBatch(ana.api, { executions: 4 });
-    for (const [n, lease] of (await worker.lease(3)).entries()) if (n < 2) await worker.finish(lease, { outcome: n === 0 ? 'failed' : 'succeeded' });
-    const states = async (state: string) => (await list(`state=${state}&limit=1`)).executions.length;
-    expect(await Promise.all(['failed', 'succeeded', 'leased', 'queued', 'lost'].map(states))).toEqual([1, 1, 1, 1, 0]);
-    expect(await walk('state=queued', { path: `/batches/${batchId}/executions` })).toEqual([`${batchId}-3`]);
+    for (const [n, lease] of (await worker.lease(3)).entries())
+      if (n < 2) await worker.finish(lease, { outcome: n === 0 ? 'failed' : 'succeeded' });
+    const states = async (state: string) =>
+      (await list(`state=${state}&limit=1`)).executions.length;
+    expect(
+      await Promise.all(['failed', 'succeeded', 'leased', 'queued', 'lost'].map(states)),
+    ).toEqual([1, 1, 1, 1, 0]);
+    expect(await walk('state=queued', { path: `/batches/${batchId}/executions` })).toEqual([
+      `${batchId}-3`,
+    ]);
     expect((await ana.api.get('/executions?state=broken')).status).toBe(400);
   });
 
   // Row 27, fault R22.
   test('is filtered by metadata, all of which must hold', async () => {
-    const a = await submitBatch(ana.api, { submission: { metadata: { team: 'data', env: 'prod' } } });
-    const b = await submitBatch(ana.api, { submission: { metadata: { team: 'data', env: 'test', note: 'a=b & "c"' } } });
+    const a = await submitBatch(ana.api, {
+      submission: { metadata: { team: 'data', env: 'prod' } },
+    });
+    const b = await submitBatch(ana.api, {
+      submission: { metadata: { team: 'data', env: 'test', note: 'a=b & "c"' } },
+    });
     await submitBatch(ana.api, { submission: { metadata: { env: 'prod' } } });
-    const found = async (...pairs: string[]) => idsOf(await list(pairs.map((pair) => `metadata=${encodeURIComponent(pair)}`).join('&')));
+    const found = async (...pairs: string[]) =>
+      idsOf(await list(pairs.map((pair) => `metadata=${encodeURIComponent(pair)}`).join('&')));
     expect(await found('team=data')).toEqual([`${b.batchId}-0`, `${a.batchId}-0`]);
     expect(await found('team=data', 'env=prod')).toEqual([`${a.batchId}-0`]);
     expect(await found('note=a=b & "c"')).toEqual([`${b.batchId}-0`]);
     expect(await found('team=dat')).toEqual([]);
     expect(await found('team=')).toEqual([]);
-    for (const pair of ['team', '=data', '']) expect((await ana.api.get(`/executions?metadata=${pair}`)).status, pair).toBe(400);
+    for (const pair of ['team', '=data', ''])
+      expect((await ana.api.get(`/executions?metadata=${pair}`)).status, pair).toBe(400);
   });
 
-  test.each(['limit=0', 'limit=1001', 'limit=x', `cursor=${'x'.repeat(300)}`, 'cursor=%00', 'metadata=a%3D%00', 'batch=x', 'batch=%00'])('refuses %s', async (query) => {
+  test.each([
+    'limit=0',
+    'limit=1001',
+    'limit=x',
+    `cursor=${'x'.repeat(300)}`,
+    'cursor=%00',
+    'metadata=a%3D%00',
+    'batch=x',
+    'batch=%00',
+  ])('refuses %s', async (query) => {
     const { status, body } = await ana.api.get(`/executions?${query}`);
     expect([status, body.error.code]).toEqual([400, 'invalid_request']);
   });
@@ -103,7 +135,12 @@ describe('the list of executions', () => {
     await submitBatch(ana.api, { executions: 2 });
     await ana.api.post(`/executions/${batchId}-1/retry`);
     const ids = await walk('limit=2', { path: `/batches/${batchId}/executions` });
-    expect(ids.toSorted()).toEqual([`${batchId}-0`, `${batchId}-1`, `${batchId}-1-2`, `${batchId}-2`]);
+    expect(ids.toSorted()).toEqual([
+      `${batchId}-0`,
+      `${batchId}-1`,
+      `${batchId}-1-2`,
+      `${batchId}-2`,
+    ]);
   });
 });
 
@@ -113,14 +150,40 @@ describe('an execution', () => {
     const { batchId } = await submitBatch(ana.api, { executions: 2 });
     await ana.api.post(`/executions/${batchId}-0/cancel`);
     expect((await ana.api.get(`/executions/${batchId}-0`)).body).toMatchObject({
-      ...{ state: 'cancelled', startedAt: null, leasedAt: null, exitCode: null, workerName: null, sandbox: null, outputs: null },
-      ...{ waiting: null, finishedAt: expect.any(String), usage: { wallMs: null, cpuMs: null, maxMemoryBytes: null } },
+      ...{
+        state: 'cancelled',
+        startedAt: null,
+        leasedAt: null,
+        exitCode: null,
+        workerName: null,
+        sandbox: null,
+        outputs: null,
+      },
+      ...{
+        waiting: null,
+        finishedAt: expect.any(String),
+        usage: { wallMs: null, cpuMs: null, maxMemoryBytes: null },
+      },
     });
     const lease = await worker.leaseOne();
     const usage = { wallMs: null, cpuMs: null, maxMemoryBytes: null };
-    await worker.finish(lease, { outcome: 'failed', exitCode: null, reason: 'the script main.py did not travel with the project', sandbox: '', usage });
-    expect((await ana.api.get(`/executions/${batchId}-1`)).body).toMatchObject({ state: 'failed', exitCode: null, startedAt: null, reason: expect.stringContaining('main.py') });
-    expect(await ana.api.lines(`/executions/${batchId}-1/logs?follow=true`)).toMatchObject([{ type: 'attempt', epoch: 1 }, { type: 'end', execution: { state: 'failed' } }]);
+    await worker.finish(lease, {
+      outcome: 'failed',
+      exitCode: null,
+      reason: 'the script main.py did not travel with the project',
+      sandbox: '',
+      usage,
+    });
+    expect((await ana.api.get(`/executions/${batchId}-1`)).body).toMatchObject({
+      state: 'failed',
+      exitCode: null,
+      startedAt: null,
+      reason: expect.stringContaining('main.py'),
+    });
+    expect(await ana.api.lines(`/executions/${batchId}-1/logs?follow=true`)).toMatchObject([
+      { type: 'attempt', epoch: 1 },
+      { type: 'end', execution: { state: 'failed' } },
+    ]);
     expect(await ana.api.lines(`/batches/${batchId}/events?follow=true`)).toHaveLength(4);
     expect((await ana.api.get(`/executions/${batchId}-1/outputs`)).body).toEqual({ entries: [] });
   });
@@ -131,14 +194,32 @@ describe('an execution', () => {
     if (!plain || !rich) throw new Error('nothing leased');
     await worker.finish(plain);
     await worker.upload(rich, Buffer.from('123'));
-    const entries = [...toEntries({ 'b.txt': '123', 'a.txt': '123' }), { type: 'directory' as const, path: 'empty', mode: 0o755 }, { type: 'symlink' as const, path: 'link', target: 'a.txt' }];
+    const entries = [
+      ...toEntries({ 'b.txt': '123', 'a.txt': '123' }),
+      { type: 'directory' as const, path: 'empty', mode: 0o755 },
+      { type: 'symlink' as const, path: 'link', target: 'a.txt' },
+    ];
     await worker.finish(rich, { outputs: { entries } });
     expect((await ana.api.get(`/executions/${plain.executionId}`)).body.outputs).toBeNull();
-    expect((await ana.api.get(`/executions/${rich.executionId}`)).body.outputs).toMatchObject({ fileCount: 2, sizeBytes: 6 });
-    expect((await ana.api.get(`/executions/${rich.executionId}/outputs`)).body.entries.map((entry: { path: string }) => entry.path)).toEqual(['a.txt', 'b.txt', 'empty', 'link']);
+    expect((await ana.api.get(`/executions/${rich.executionId}`)).body.outputs).toMatchObject({
+      fileCount: 2,
+      sizeBytes: 6,
+    });
+    expect(
+      (await ana.api.get(`/executions/${rich.executionId}/outputs`)).body.entries.map(
+        (entry: { path: string }) => entry.path,
+      ),
+    ).toEqual(['a.txt', 'b.txt', 'empty', 'link']);
   });
 
-  test.each(['/executions/x', '/executions/abc-0', '/executions/abcdefghijkl', '/executions/%00', '/executions/..%2f', `/executions/${'a'.repeat(200)}`])('is not asked for as %s', async (path) => {
+  test.each([
+    '/executions/x',
+    '/executions/abc-0',
+    '/executions/abcdefghijkl',
+    '/executions/%00',
+    '/executions/..%2f',
+    `/executions/${'a'.repeat(200)}`,
+  ])('is not asked for as %s', async (path) => {
     expect((await ana.api.get(path)).body).toMatchObject({ error: { code: 'invalid_request' } });
   });
 });
@@ -158,9 +239,19 @@ test('everything that waits says what for', async () => {
     }
     return executions.flatMap((execution) => (execution.waiting ? [execution.waiting.code] : []));
   };
-  expect(await codes()).toEqual(['uploading_files', 'no_worker_fits', 'no_worker_fits', 'no_worker_fits', ...Array.from({ length: 4 }, () => 'parallel_limit')]);
+  expect(await codes()).toEqual([
+    'uploading_files',
+    'no_worker_fits',
+    'no_worker_fits',
+    'no_worker_fits',
+    ...Array.from({ length: 4 }, () => 'parallel_limit'),
+  ]);
   const { body } = await ana.api.get(`/executions/${batchId}-5`);
-  expect(body.waiting).toMatchObject({ code: 'parallel_limit', executionsAhead: 3, message: expect.stringContaining('--parallel') });
+  expect(body.waiting).toMatchObject({
+    code: 'parallel_limit',
+    executionsAhead: 3,
+    message: expect.stringContaining('--parallel'),
+  });
   await plane.database.query("update workers set state = 'draining'");
   expect(new Set(await codes())).toEqual(new Set(['uploading_files', 'workers_draining']));
   await plane.database.query("update workers set state = 'gone'");
@@ -173,6 +264,15 @@ test('workers are listed with what they hold', async () => {
   const [first] = await worker.lease(3);
   if (first) await worker.report({ ...refOf(first), kind: 'running', sandbox: 'process' });
   const { workers } = (await ana.api.get('/workers')).body;
-  expect(workers).toMatchObject([{ name: 'worker', state: 'active', slots: 4, busy: 3, drivers: ['process'], runtimes: ['python'] }]);
+  expect(workers).toMatchObject([
+    {
+      name: 'worker',
+      state: 'active',
+      slots: 4,
+      busy: 3,
+      drivers: ['process'],
+      runtimes: ['python'],
+    },
+  ]);
   expect(JSON.stringify(workers)).not.toMatch(/secret|token/i);
 });

@@ -28,31 +28,81 @@ export function registerExecutionRoutes(api: Api, deps: BatchDeps): void {
   const schema = { tags: ['executions'], params };
   api.get(
     '/executions',
-    { schema: { tags: ['executions'], querystring: listExecutionsQuerySchema, response: { 200: executionListSchema } } },
+    {
+      schema: {
+        tags: ['executions'],
+        querystring: listExecutionsQuerySchema,
+        response: { 200: executionListSchema },
+      },
+    },
     ({ caller, query }) =>
-      listExecutions(deps.database, caller.accountId, { ...query, metadata: parseMetadata(query.metadata) }),
+      listExecutions(deps.database, caller.accountId, {
+        ...query,
+        metadata: parseMetadata(query.metadata),
+      }),
   );
-  api.get('/executions/:id', { schema: { ...schema, response: { 200: executionSchema } } }, (request) =>
-    getExecution(deps.database, request.caller.accountId, request.params.id),
+  api.get(
+    '/executions/:id',
+    { schema: { ...schema, response: { 200: executionSchema } } },
+    (request) => getExecution(deps.database, request.caller.accountId, request.params.id),
   );
-  api.get('/executions/:id/outputs', { schema: { ...schema, response: { 200: manifestSchema } } }, async (request) => {
-    const { outputs } = await getExecution(deps.database, request.caller.accountId, request.params.id);
-    return outputs ? readManifest(deps.blobs, outputs.manifestSha256) : { entries: [] };
-  });
-  api.get('/executions/:id/logs', { schema: { ...schema, querystring: logsQuerySchema } }, async (request, reply) => {
-    const { id } = request.params;
-    const { accountId } = request.caller;
-    // Found out before the stream starts, so that a wrong id is a 404 and not an empty log.
-    await getExecution(deps.database, accountId, id);
-    await streamNdjson(reply, followLogs(deps, { accountId, executionId: id, query: request.query, signal: closeSignal(reply) }));
-  });
-  api.post('/executions/:id/cancel', { schema: { ...schema, response: { 200: cancelReplySchema } } }, (request) =>
-    cancel(deps, request.caller.accountId, { batchId: batchIdOf(request.params.id), executionId: request.params.id }),
+  api.get(
+    '/executions/:id/outputs',
+    { schema: { ...schema, response: { 200: manifestSchema } } },
+    async (request) => {
+      const { outputs } = await getExecution(
+        deps.database,
+        request.caller.accountId,
+        request.params.id,
+      );
+      return outputs ? readManifest(deps.blobs, outputs.manifestSha256) : { entries: [] };
+    },
   );
-  api.post('/executions/:id/retry', { schema: { ...schema, response: { 200: retryReplySchema } } }, (request) => {
-    const { id } = request.params;
-    return retry(deps, request.caller.accountId, { batchId: batchIdOf(id), executionId: id, all: true });
-  });
+  api.get(
+    '/executions/:id/logs',
+    { schema: { ...schema, querystring: logsQuerySchema } },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { accountId } = request.caller;
+      // Found out before the stream starts, so that a wrong id is a 404 and not an empty log.
+      await getExecution(deps.database, accountId, id);
+      await streamNdjson(
+        reply,
+        followLogs(deps, {
+          accountId,
+          executionId: id,
+          query: request.query,
+          signal: closeSignal(reply),
+        }),
+      );
+    },
+  );
+  registerExecutionCommands(api, deps);
+}
+
+function registerExecutionCommands(api: Api, deps: BatchDeps): void {
+  const schema = { tags: ['executions'], params };
+  api.post(
+    '/executions/:id/cancel',
+    { schema: { ...schema, response: { 200: cancelReplySchema } } },
+    (request) =>
+      cancel(deps, request.caller.accountId, {
+        batchId: batchIdOf(request.params.id),
+        executionId: request.params.id,
+      }),
+  );
+  api.post(
+    '/executions/:id/retry',
+    { schema: { ...schema, response: { 200: retryReplySchema } } },
+    (request) => {
+      const { id } = request.params;
+      return retry(deps, request.caller.accountId, {
+        batchId: batchIdOf(id),
+        executionId: id,
+        all: true,
+      });
+    },
+  );
 }
 
 function parseMetadata(given: string | string[] | undefined): Record<string, string> {
@@ -60,7 +110,11 @@ function parseMetadata(given: string | string[] | undefined): Record<string, str
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf('=');
-      if (at < 1) throw new AppError('invalid_request', `metadata is given as key=value, not ${JSON.stringify(pair)}`);
+      if (at < 1)
+        throw new AppError(
+          'invalid_request',
+          `metadata is given as key=value, not ${JSON.stringify(pair)}`,
+        );
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );

@@ -18,7 +18,10 @@ interface BatchSituation {
 }
 
 /** The reason for each of these executions that waits. Costs nothing when none does. */
-export async function explainAll(database: Database, rows: readonly ExecutionRow[]): Promise<Map<string, Waiting>> {
+export async function explainAll(
+  database: Database,
+  rows: readonly ExecutionRow[],
+): Promise<Map<string, Waiting>> {
   const waiting = rows.filter((row) => row.state === 'queued' || row.state === 'uploading');
   if (waiting.length === 0) return new Map();
   const batches = await readSituations(database, [...new Set(waiting.map((row) => row.batchId))]);
@@ -27,21 +30,33 @@ export async function explainAll(database: Database, rows: readonly ExecutionRow
     isDraining: worker.state === 'draining',
     offers: worker.drivers.map((driver) => `driver:${driver}`),
   }));
-  const ahead = await countAhead(database, waiting.map((row) => row.id));
+  const ahead = await countAhead(
+    database,
+    waiting.map((row) => row.id),
+  );
   const now = new Date();
   const reasons = new Map<string, Waiting>();
   for (const row of waiting) {
     const batch = batches.get(row.batchId);
     if (!batch) continue;
     const executionsAhead = batch.queuedBefore + (ahead.get(row.id) ?? 0);
-    const snapshot = { state: row.state, batch, workers, executionsAhead, medianMs: batch.medianMs };
+    const snapshot = {
+      state: row.state,
+      batch,
+      workers,
+      executionsAhead,
+      medianMs: batch.medianMs,
+    };
     const reason = explainWaiting(snapshot, now);
     if (reason) reasons.set(row.id, reason);
   }
   return reasons;
 }
 
-async function readSituations(database: Database, ids: readonly string[]): Promise<Map<string, BatchSituation>> {
+async function readSituations(
+  database: Database,
+  ids: readonly string[],
+): Promise<Map<string, BatchSituation>> {
   const rows = await database.query<BatchSituation>(
     `select b.id, b.parallel, b.active, b.cpus, b.memory_bytes as "memoryBytes", b.requires,
        coalesce((select sum(o.queued) from batches o where o.queued > 0 and o.active < o.parallel
@@ -55,7 +70,10 @@ async function readSituations(database: Database, ids: readonly string[]): Promi
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-async function countAhead(database: Database, ids: readonly string[]): Promise<Map<string, number>> {
+async function countAhead(
+  database: Database,
+  ids: readonly string[],
+): Promise<Map<string, number>> {
   const rows = await database.query<{ id: string; ahead: number }>(
     `select e.id, (select count(*) from executions o
        where o.batch_id = e.batch_id and o.state = 'queued' and o.index < e.index) as ahead

@@ -23,7 +23,10 @@ export function createMetrics(server: Api, database: Database): Metrics {
   server.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
     if (/\/(exchange|logs|events)$/.test(route)) return;
-    durations.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    durations.observe(
+      { method: request.method, route, status: reply.statusCode },
+      reply.elapsedTime / 1000,
+    );
   });
   const executions = new Gauge({
     name: 'grid_executions',

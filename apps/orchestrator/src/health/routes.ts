@@ -9,8 +9,13 @@ import type { Metrics } from './metrics.ts';
 const okSchema = z.object({ status: z.literal('ok') });
 
 /** `/health`: the process lives. `/ready`: it can serve, the database answers. */
-export function registerHealthRoutes(server: Api, deps: { database: Database; metrics: Metrics }): void {
-  server.get('/health', { schema: { tags: ['health'], response: { 200: okSchema } } }, () => ({ status: 'ok' as const }));
+export function registerHealthRoutes(
+  server: Api,
+  deps: { database: Database; metrics: Metrics },
+): void {
+  server.get('/health', { schema: { tags: ['health'], response: { 200: okSchema } } }, () => ({
+    status: 'ok' as const,
+  }));
   server.get('/ready', { schema: { tags: ['health'], response: { 200: okSchema } } }, async () => {
     await deps.database.query('select 1').catch((error: unknown) => {
       throw new AppError('unavailable', 'the database does not answer', { cause: error });

@@ -19,19 +19,30 @@ const HEARTBEAT_MS = 10_000;
 const GATHER_MS = 20;
 
 /** The log from a cursor on, and, if asked to follow, as it grows, to the end of the execution. */
-export async function* followLogs(deps: LogDeps, { accountId, executionId, query, signal }: FollowLogs): AsyncGenerator<LogEvent> {
+export async function* followLogs(
+  deps: LogDeps,
+  { accountId, executionId, query, signal }: FollowLogs,
+): AsyncGenerator<LogEvent> {
   let cursor = parseCursor(query.after);
   while (!signal.aborted) {
     // Waiting begins before looking, so that what happens in between is not slept through.
     const controller = new AbortController();
-    const change = deps.signals.wait(topics(executionId), HEARTBEAT_MS, AbortSignal.any([signal, controller.signal]));
+    const change = deps.signals.wait(
+      topics(executionId),
+      HEARTBEAT_MS,
+      AbortSignal.any([signal, controller.signal]),
+    );
     try {
       const execution = await getExecution(deps.database, accountId, executionId);
       if (execution.epoch > cursor.epoch) {
         cursor = { epoch: execution.epoch, sequence: -1 };
         yield { type: 'attempt', epoch: execution.epoch };
       }
-      const chunks = await readLogs(deps, { executionId: execution.reusedFrom ?? executionId, cursor, stream: query.stream });
+      const chunks = await readLogs(deps, {
+        executionId: execution.reusedFrom ?? executionId,
+        cursor,
+        stream: query.stream,
+      });
       for (const chunk of chunks) {
         cursor = { epoch: chunk.epoch, sequence: chunk.sequence };
         yield { type: 'chunk', chunk: { ...chunk, executionId } };

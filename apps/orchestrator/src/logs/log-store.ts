@@ -11,9 +11,15 @@ export interface LogDeps {
 }
 
 /** Takes chunks from the worker that holds the executions; repeated and stale ones fall away. */
-export async function storeLogs(deps: LogDeps, workerId: string, items: readonly LogItem[]): Promise<void> {
+export async function storeLogs(
+  deps: LogDeps,
+  workerId: string,
+  items: readonly LogItem[],
+): Promise<void> {
   if (items.length === 0) return;
-  const data = items.map((item) => (item.data === undefined ? null : Buffer.from(item.data, 'base64')));
+  const data = items.map((item) =>
+    item.data === undefined ? null : Buffer.from(item.data, 'base64'),
+  );
   await deps.database.query(
     `insert into log_chunks (execution_id, epoch, sequence, stream, size_bytes, data, blob_sha256)
      select n.id, n.epoch, n.sequence, n.stream, n.size_bytes, n.data, n.blob
@@ -35,7 +41,9 @@ export async function storeLogs(deps: LogDeps, workerId: string, items: readonly
       items.map((item) => item.blob?.sha256 ?? null),
     ],
   );
-  deps.signals.notify(...[...new Set(items.map((item) => item.executionId))].map((id) => `execution:${id}` as const));
+  deps.signals.notify(
+    ...[...new Set(items.map((item) => item.executionId))].map((id) => `execution:${id}` as const),
+  );
 }
 
 export interface LogCursor {
@@ -64,7 +72,13 @@ export async function readLogs(
     `select execution_id as "executionId", epoch, sequence, stream, data, blob_sha256 as blob from log_chunks
      where execution_id = $1 and epoch = $2 and sequence > $3 and ($4::text is null or stream = $4)
      order by sequence limit $5`,
-    [wanted.executionId, wanted.cursor.epoch, wanted.cursor.sequence, wanted.stream ?? null, CHUNKS_PER_READ],
+    [
+      wanted.executionId,
+      wanted.cursor.epoch,
+      wanted.cursor.sequence,
+      wanted.stream ?? null,
+      CHUNKS_PER_READ,
+    ],
   );
   const chunks: LogChunk[] = [];
   for (const { data, blob, ...row } of rows) {
@@ -89,7 +103,13 @@ export async function readSmallLogs(
   const chunks = new Map<string, LogChunk[]>();
   for (const { data, executionId, epoch, sequence, stream } of rows) {
     const own = chunks.get(executionId) ?? [];
-    own.push({ executionId, epoch, sequence, stream, data: (data ?? Buffer.alloc(0)).toString('base64') });
+    own.push({
+      executionId,
+      epoch,
+      sequence,
+      stream,
+      data: (data ?? Buffer.alloc(0)).toString('base64'),
+    });
     chunks.set(executionId, own);
   }
   return chunks;

@@ -29,9 +29,9 @@ export async function recordManifests(
   wanted: { accountId: string; manifests: readonly StoredManifest[] },
 ): Promise<void> {
   // Each once and in the order of their names, so that no two transactions wait for each other.
-  const manifests = [...new Map(wanted.manifests.map((stored) => [stored.sha256, stored])).values()].toSorted((a, b) =>
-    a.sha256 < b.sha256 ? -1 : 1,
-  );
+  const manifests = [
+    ...new Map(wanted.manifests.map((stored) => [stored.sha256, stored])).values(),
+  ].toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
   const { accountId } = wanted;
   const names = manifests.map((stored) => stored.sha256);
   await lockBytes(tx, names);
@@ -43,7 +43,11 @@ export async function recordManifests(
   }
 }
 
-async function recordManifest(tx: Queryable, accountId: string, stored: StoredManifest): Promise<void> {
+async function recordManifest(
+  tx: Queryable,
+  accountId: string,
+  stored: StoredManifest,
+): Promise<void> {
   const files = filesOf(stored.manifest);
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   const created = await tx.query(
@@ -74,7 +78,8 @@ export async function readManifest(blobs: BlobStore, name: string): Promise<Mani
 function refuseConflicts(manifest: Manifest): void {
   const types = new Map<string, string>();
   for (const { path, type } of manifest.entries) {
-    if (types.has(path)) throw new AppError('invalid_request', `the manifest names ${JSON.stringify(path)} twice`);
+    if (types.has(path))
+      throw new AppError('invalid_request', `the manifest names ${JSON.stringify(path)} twice`);
     types.set(path, type);
   }
   const checked = new Set<string>();
@@ -84,7 +89,10 @@ function refuseConflicts(manifest: Manifest): void {
       if (checked.has(folder)) break;
       checked.add(folder);
       if ((types.get(folder) ?? 'directory') === 'directory') continue;
-      throw new AppError('invalid_request', `the manifest has ${JSON.stringify(path)} inside of a ${types.get(folder)}`);
+      throw new AppError(
+        'invalid_request',
+        `the manifest has ${JSON.stringify(path)} inside of a ${types.get(folder)}`,
+      );
     }
   }
 }

@@ -39,7 +39,8 @@ function toJson(change: Change, all: readonly Change[]) {
   return {
     id: change.row.id,
     state: change.state,
-    started_ms_ago: all.find((other) => other.row.id === change.row.id && other.state === 'running')?.startedMsAgo,
+    started_ms_ago: all.find((other) => other.row.id === change.row.id && other.state === 'running')
+      ?.startedMsAgo,
     sandbox: change.sandbox,
     reason: change.reason,
     outputs_sha256: change.outputsSha256,

@@ -58,7 +58,9 @@ const workerArbitrary: fc.Arbitrary<ModelWorker> = fc
  */
 function serve(batches: readonly ModelBatch[], worker: ModelWorker): number[] {
   const served = batches.map(() => 0);
-  const onWorkers = [0, 1, 2].map((key) => sum(batches.filter((batch) => batch.key === key).map((batch) => batch.active)));
+  const onWorkers = [0, 1, 2].map((key) =>
+    sum(batches.filter((batch) => batch.key === key).map((batch) => batch.active)),
+  );
   let { cpus, memory } = worker;
   for (let seat = 0; seat < worker.slots; seat += 1) {
     const next = pick(batches, { served, onWorkers, worker });
@@ -74,19 +76,42 @@ function serve(batches: readonly ModelBatch[], worker: ModelWorker): number[] {
 
 function pick(
   batches: readonly ModelBatch[],
-  { served, onWorkers, worker }: { served: readonly number[]; onWorkers: readonly number[]; worker: ModelWorker },
+  {
+    served,
+    onWorkers,
+    worker,
+  }: { served: readonly number[]; onWorkers: readonly number[]; worker: ModelWorker },
 ): number | undefined {
   const able = batches.flatMap((batch, index) => {
     const taken = served[index] ?? 0;
     const hasRoom = taken < batch.queued && batch.active + taken < batch.parallel;
-    const fitsEver = batch.cpus <= worker.totalCpus && batch.memory <= worker.totalMemory && (worker.hasDocker || !batch.needsDocker);
-    return hasRoom && fitsEver ? [{ index, rank: [-batch.priority, onWorkers[batch.key] ?? 0, batch.key, batch.active + taken, index] }] : [];
+    const fitsEver =
+      batch.cpus <= worker.totalCpus &&
+      batch.memory <= worker.totalMemory &&
+      (worker.hasDocker || !batch.needsDocker);
+    return hasRoom && fitsEver
+      ? [
+          {
+            index,
+            rank: [
+              -batch.priority,
+              onWorkers[batch.key] ?? 0,
+              batch.key,
+              batch.active + taken,
+              index,
+            ],
+          },
+        ]
+      : [];
   });
   return able.toSorted((a, b) => compare(a.rank, b.rank))[0]?.index;
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {
-  return a.map((value, position) => value - (b[position] ?? 0)).find((difference) => difference !== 0) ?? 0;
+  return (
+    a.map((value, position) => value - (b[position] ?? 0)).find((difference) => difference !== 0) ??
+    0
+  );
 }
 
 function sum(values: readonly number[]): number {
@@ -98,7 +123,9 @@ let own: TestDatabase;
 beforeAll(async () => {
   own = await createTestDatabase();
   await own.database.query("insert into accounts (id, name) values ('a', 'a')");
-  await own.database.query("insert into api_keys (id, account_id, name, secret_hash) select 'key' || n, 'a', n, '' from generate_series(0, 2) n");
+  await own.database.query(
+    "insert into api_keys (id, account_id, name, secret_hash) select 'key' || n, 'a', n, '' from generate_series(0, 2) n",
+  );
   await own.database.query(
     "insert into workers (id, name, secret_hash, state, slots, cpus, memory_bytes, drivers, runtimes) values ('w', 'w', '', 'active', 1, 1, 1, '{}', '{}')",
   );
@@ -131,20 +158,27 @@ async function insert(batches: readonly ModelBatch[]): Promise<void> {
 
 test('the claim serves whom the rules name, and of a batch the first in line', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(batchArbitrary, { maxLength: 8 }), workerArbitrary, async (batches, worker) => {
-      await insert(batches);
-      const leases = await claim(own.database, {
-        workerId: 'w',
-        capacity: { slots: worker.slots, cpus: worker.cpus, memoryBytes: worker.memory },
-        total: { cpus: worker.totalCpus, memoryBytes: worker.totalMemory },
-        offers: worker.hasDocker ? ['driver:docker', 'driver:process'] : ['driver:process'],
-        leaseMs: 30_000,
-      });
-      const expected = serve(batches, worker).flatMap((count, place) =>
-        Array.from({ length: count }, (_, n) => `b${String(place).padStart(3, '0')}-${(batches[place]?.active ?? 0) + n + 1}`),
-      );
-      expect(leases.map((lease) => lease.executionId).toSorted()).toEqual(expected.toSorted());
-    }),
+    fc.asyncProperty(
+      fc.array(batchArbitrary, { maxLength: 8 }),
+      workerArbitrary,
+      async (batches, worker) => {
+        await insert(batches);
+        const leases = await claim(own.database, {
+          workerId: 'w',
+          capacity: { slots: worker.slots, cpus: worker.cpus, memoryBytes: worker.memory },
+          total: { cpus: worker.totalCpus, memoryBytes: worker.totalMemory },
+          offers: worker.hasDocker ? ['driver:docker', 'driver:process'] : ['driver:process'],
+          leaseMs: 30_000,
+        });
+        const expected = serve(batches, worker).flatMap((count, place) =>
+          Array.from(
+            { length: count },
+            (_, n) => `b${String(place).padStart(3, '0')}-${(batches[place]?.active ?? 0) + n + 1}`,
+          ),
+        );
+        expect(leases.map((lease) => lease.executionId).toSorted()).toEqual(expected.toSorted());
+      },
+    ),
     { numRuns: 150 },
   );
 });

@@ -4,7 +4,11 @@ import { openDatabase, type Database } from '@nexus/db';
 import type { Lease } from '@nexus/grid/contract';
 
 import { submitBatch, type BatchTraits } from '../testing/submissions.ts';
-import { startTestControlPlane, type TestAccount, type TestControlPlane } from '../testing/test-control-plane.ts';
+import {
+  startTestControlPlane,
+  type TestAccount,
+  type TestControlPlane,
+} from '../testing/test-control-plane.ts';
 import { claim, type ClaimRequest } from './claim.ts';
 
 const GB = 1024 ** 3;
@@ -29,19 +33,36 @@ afterAll(async () => {
 
 beforeEach(() => plane.database.query('delete from batches'));
 
-function take(slots: number, more: Partial<ClaimRequest> & { cpus?: number; memoryBytes?: number } = {}): Promise<Lease[]> {
+function take(
+  slots: number,
+  more: Partial<ClaimRequest> & { cpus?: number; memoryBytes?: number } = {},
+): Promise<Lease[]> {
   const { cpus = 1000, memoryBytes = 1000 * GB, ...rest } = more;
   const total = { cpus: 1000, memoryBytes: 1000 * GB };
-  return claim(wide, { workerId, capacity: { slots, cpus, memoryBytes }, total, offers: [], leaseMs: 30_000, ...rest });
+  return claim(wide, {
+    workerId,
+    capacity: { slots, cpus, memoryBytes },
+    total,
+    offers: [],
+    leaseMs: 30_000,
+    ...rest,
+  });
 }
 
-async function submitNamed(names: Record<string, BatchTraits>, api = ana.api): Promise<Map<string, string>> {
+async function submitNamed(
+  names: Record<string, BatchTraits>,
+  api = ana.api,
+): Promise<Map<string, string>> {
   const ids = new Map<string, string>();
-  for (const [name, traits] of Object.entries(names)) ids.set((await submitBatch(api, traits)).batchId, name);
+  for (const [name, traits] of Object.entries(names))
+    ids.set((await submitBatch(api, traits)).batchId, name);
   return ids;
 }
 
-function countByName(leases: readonly Lease[], names: ReadonlyMap<string, string>): Record<string, number> {
+function countByName(
+  leases: readonly Lease[],
+  names: ReadonlyMap<string, string>,
+): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { batchId } of leases) {
     const name = names.get(batchId) ?? batchId;
@@ -64,9 +85,9 @@ test('100 claimers at once share 10,000 executions: none goes to two, none is le
   );
   expect(taken).toHaveLength(10_000);
   expect(new Set(taken.map((lease) => lease.executionId)).size).toBe(10_000);
-  expect(await plane.database.query("select state, epoch, count(*) from executions group by 1, 2")).toEqual([
-    { state: 'leased', epoch: 1, count: 10_000 },
-  ]);
+  expect(
+    await plane.database.query('select state, epoch, count(*) from executions group by 1, 2'),
+  ).toEqual([{ state: 'leased', epoch: 1, count: 10_000 }]);
   expect(await take(10)).toEqual([]);
 });
 
@@ -81,14 +102,16 @@ test('--parallel bounds what is on workers, however many ask at once', async () 
   );
   const more = await Promise.all(Array.from({ length: 30 }, () => take(5)));
   expect(more.flat()).toHaveLength(3);
-  expect(await plane.database.query('select active, queued from batches where id = $1', [batchId])).toEqual([
-    { active: 7, queued: 190 },
-  ]);
+  expect(
+    await plane.database.query('select active, queued from batches where id = $1', [batchId]),
+  ).toEqual([{ active: 7, queued: 190 }]);
 });
 
 test('inside a batch executions are leased in their order', async () => {
   await submitBatch(ana.api, { executions: 20 });
-  const indexes = [...(await take(5)), ...(await take(5))].map((lease) => Number(lease.executionId.split('-')[1]));
+  const indexes = [...(await take(5)), ...(await take(5))].map((lease) =>
+    Number(lease.executionId.split('-')[1]),
+  );
   expect(indexes.slice(0, 5).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4]);
   expect(indexes.slice(5).toSorted((a, b) => a - b)).toEqual([5, 6, 7, 8, 9]);
 });
@@ -97,8 +120,13 @@ test('inside a batch executions are leased in their order', async () => {
 describe('fair share', () => {
   test('two keys get the same, whatever each has queued and how many batches it made of it', async () => {
     const bruno = await plane.createAccount('bruno');
-    const names = await submitNamed({ a1: { executions: 300 }, a2: { executions: 300 }, a3: { executions: 300 } });
-    for (const [id, name] of await submitNamed({ b1: { executions: 300 } }, bruno.api)) names.set(id, name);
+    const names = await submitNamed({
+      a1: { executions: 300 },
+      a2: { executions: 300 },
+      a3: { executions: 300 },
+    });
+    for (const [id, name] of await submitNamed({ b1: { executions: 300 } }, bruno.api))
+      names.set(id, name);
     expect(countByName(await take(12), names)).toEqual({ a1: 2, a2: 2, a3: 2, b1: 6 });
     expect(countByName(await take(12), names)).toEqual({ a1: 2, a2: 2, a3: 2, b1: 6 });
   });
@@ -107,7 +135,8 @@ describe('fair share', () => {
     const carla = await plane.createAccount('carla');
     const names = await submitNamed({ early: { executions: 300 } });
     await take(10);
-    for (const [id, name] of await submitNamed({ late: { executions: 300 } }, carla.api)) names.set(id, name);
+    for (const [id, name] of await submitNamed({ late: { executions: 300 } }, carla.api))
+      names.set(id, name);
     expect(countByName(await take(6), names)).toEqual({ late: 6 });
     expect(countByName(await take(6), names)).toEqual({ late: 5, early: 1 });
   });
@@ -122,8 +151,12 @@ describe('fair share', () => {
 
   test('what one key cannot use goes to the others', async () => {
     const dario = await plane.createAccount('dario');
-    const names = await submitNamed({ few: { executions: 3 }, narrow: { executions: 9, submission: { parallel: 1 } } });
-    for (const [id, name] of await submitNamed({ many: { executions: 300 } }, dario.api)) names.set(id, name);
+    const names = await submitNamed({
+      few: { executions: 3 },
+      narrow: { executions: 9, submission: { parallel: 1 } },
+    });
+    for (const [id, name] of await submitNamed({ many: { executions: 300 } }, dario.api))
+      names.set(id, name);
     expect(countByName(await take(20), names)).toEqual({ few: 3, narrow: 1, many: 16 });
   });
 
@@ -134,7 +167,8 @@ describe('fair share', () => {
       high: { executions: 5, submission: { priority: 10 } },
       middle: { executions: 5 },
     });
-    for (const [id, name] of await submitNamed({ other: { executions: 50 } }, elsa.api)) names.set(id, name);
+    for (const [id, name] of await submitNamed({ other: { executions: 50 } }, elsa.api))
+      names.set(id, name);
     expect(countByName(await take(5), names)).toEqual({ high: 5 });
     // `ana` has had her share by the urgent batch: what is of equal urgency begins with the other key.
     expect(countByName(await take(10), names)).toMatchObject({ other: expect.any(Number) });
@@ -160,8 +194,9 @@ describe('room on the worker', () => {
 
   test('a large execution is not passed for ever by small ones: what would not leave room for it waits', async () => {
     const names = await submitNamed({ large: { executions: 1, limits: { cpus: 4 } } });
-    for (const [id, name] of await submitNamed({ small: { executions: 100, limits: { cpus: 1 } } })) names.set(id, name);
-    await plane.database.query("update batches set priority = 1 where id = any($1)", [
+    for (const [id, name] of await submitNamed({ small: { executions: 100, limits: { cpus: 1 } } }))
+      names.set(id, name);
+    await plane.database.query('update batches set priority = 1 where id = any($1)', [
       [...names].filter(([, name]) => name === 'large').map(([id]) => id),
     ]);
     // Three of four processors are free: the small ones would fit, and then the large one never would.
@@ -173,15 +208,21 @@ describe('room on the worker', () => {
   test('with the same urgency a large execution gets its turn, too', async () => {
     const names = await submitNamed({ small: { executions: 100, limits: { cpus: 1 } } });
     await take(2, { cpus: 4 });
-    for (const [id, name] of await submitNamed({ large: { executions: 1, limits: { cpus: 4 } } })) names.set(id, name);
+    for (const [id, name] of await submitNamed({ large: { executions: 1, limits: { cpus: 4 } } }))
+      names.set(id, name);
     expect(await take(2, { cpus: 2 })).toEqual([]);
     expect(countByName(await take(4, { cpus: 4 }), names)).toMatchObject({ large: 1 });
   });
 
   test('what no such worker could ever hold stops nobody else', async () => {
-    const names = await submitNamed({ huge: { executions: 1, limits: { cpus: 64 }, submission: { priority: 50 } }, small: { executions: 3 } });
+    const names = await submitNamed({
+      huge: { executions: 1, limits: { cpus: 64 }, submission: { priority: 50 } },
+      small: { executions: 3 },
+    });
     const total = { cpus: 4, memoryBytes: 8 * GB };
-    expect(countByName(await take(4, { total, cpus: 4, memoryBytes: 8 * GB }), names)).toEqual({ small: 3 });
+    expect(countByName(await take(4, { total, cpus: 4, memoryBytes: 8 * GB }), names)).toEqual({
+      small: 3,
+    });
   });
 });
 
@@ -192,7 +233,9 @@ test('an image or a sandbox goes only to workers that offer it', async () => {
     plain: {},
   });
   expect(countByName(await take(9, { offers: ['driver:process'] }), names)).toEqual({ plain: 1 });
-  expect(countByName(await take(9, { offers: ['driver:process', 'driver:bubblewrap'] }), names)).toEqual({ sandbox: 1 });
+  expect(
+    countByName(await take(9, { offers: ['driver:process', 'driver:bubblewrap'] }), names),
+  ).toEqual({ sandbox: 1 });
   expect(countByName(await take(9, { offers: ['driver:docker'] }), names)).toEqual({ image: 1 });
 });
 

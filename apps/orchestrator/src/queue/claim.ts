@@ -27,7 +27,10 @@ export async function claim(database: Database, request: ClaimRequest): Promise<
     const chosen = await choose(database, request);
     if (chosen.length === 0) return [];
     const leases = await database.transaction(async (tx) => {
-      await lockBatches(tx, chosen.map((batch) => batch.id));
+      await lockBatches(
+        tx,
+        chosen.map((batch) => batch.id),
+      );
       return claimFrom(tx, request, chosen);
     });
     if (leases.length > 0) return leases;
@@ -43,13 +46,26 @@ export interface Chosen {
 }
 
 /** Where a worker should draw from now. Takes no lock: what it says may be outdated when it arrives. */
-export async function choose(db: Queryable, { workerId, capacity, total, offers }: ClaimRequest): Promise<Chosen[]> {
+export async function choose(
+  db: Queryable,
+  { workerId, capacity, total, offers }: ClaimRequest,
+): Promise<Chosen[]> {
   const free = [capacity.slots, capacity.cpus, capacity.memoryBytes];
-  return db.query<Chosen>(chooseBatches, [...free, offers, total.cpus, total.memoryBytes, workerId]);
+  return db.query<Chosen>(chooseBatches, [
+    ...free,
+    offers,
+    total.cpus,
+    total.memoryBytes,
+    workerId,
+  ]);
 }
 
 /** The caller holds the locks of the chosen batches. */
-export async function claimFrom(tx: Queryable, request: ClaimRequest, chosen: readonly Chosen[]): Promise<Lease[]> {
+export async function claimFrom(
+  tx: Queryable,
+  request: ClaimRequest,
+  chosen: readonly Chosen[],
+): Promise<Lease[]> {
   if (chosen.length === 0) return [];
   return tx.query<Lease>(claimExecutions, [
     chosen.map((batch) => batch.id),

@@ -15,7 +15,10 @@ export interface ExpirePolicy {
 }
 
 /** Takes back what workers that no longer answer hold. Returns the batches in which something changed. */
-export async function expireLeases(database: Database, { maxTimesLost, isCertain }: ExpirePolicy): Promise<string[]> {
+export async function expireLeases(
+  database: Database,
+  { maxTimesLost, isCertain }: ExpirePolicy,
+): Promise<string[]> {
   const before = isCertain ? "'-infinity'::timestamptz" : 'now()';
   // A look without locks first: almost always there is nothing.
   const expired = await database.query<{ id: string; batchId: string }>(
@@ -25,8 +28,15 @@ export async function expireLeases(database: Database, { maxTimesLost, isCertain
   );
   if (expired.length === 0) return [];
   return database.transaction(async (tx) => {
-    await lockBatches(tx, expired.map((row) => row.batchId));
-    const rows = await listStillExpired(tx, expired.map((row) => row.id), before);
+    await lockBatches(
+      tx,
+      expired.map((row) => row.batchId),
+    );
+    const rows = await listStillExpired(
+      tx,
+      expired.map((row) => row.id),
+      before,
+    );
     const changes = rows.map((row) => toChange(row, maxTimesLost));
     await applyChanges(tx, changes);
     return [...new Set(rows.map((row) => row.batchId))];
@@ -34,7 +44,11 @@ export async function expireLeases(database: Database, { maxTimesLost, isCertain
 }
 
 // Again under the locks: a heartbeat may have come in between.
-async function listStillExpired(tx: Queryable, ids: readonly string[], before: string): Promise<LeasedRow[]> {
+async function listStillExpired(
+  tx: Queryable,
+  ids: readonly string[],
+  before: string,
+): Promise<LeasedRow[]> {
   return tx.query<LeasedRow>(
     `select id, batch_id as "batchId", account_id as "accountId", state, worker_id as "workerId", epoch,
        retries_used as "retriesUsed", times_lost as "timesLost", leased_at as "leasedAt",

@@ -43,7 +43,10 @@ export function startLeaseWatch(deps: WorkerDeps, logger: Logger): BackgroundLoo
         await deps.database.query('select 1');
         return;
       }
-      const batchIds = await expireLeases(deps.database, { maxTimesLost: deps.maxTimesLost, isCertain: false });
+      const batchIds = await expireLeases(deps.database, {
+        maxTimesLost: deps.maxTimesLost,
+        isCertain: false,
+      });
       if (batchIds.length > 0) {
         logger.warn({ batches: batchIds.length }, 'leases expired');
         deps.signals.notify('queue', ...batchIds.map((id) => `batch:${id}` as const));

@@ -4,7 +4,11 @@ import type { Lease } from '@nexus/grid/contract';
 
 import { finished, refOf, type FakeWorker } from '../testing/fake-worker.ts';
 import { submitBatch } from '../testing/submissions.ts';
-import { startTestControlPlane, type TestAccount, type TestControlPlane } from '../testing/test-control-plane.ts';
+import {
+  startTestControlPlane,
+  type TestAccount,
+  type TestControlPlane,
+} from '../testing/test-control-plane.ts';
 import { expireLeases } from './expire-leases.ts';
 
 let plane: TestControlPlane;
@@ -62,7 +66,12 @@ describe('a lease', () => {
     await pass(2);
     expect(await expire()).toEqual([held.executionId.split('-')[0]]);
     expect(await expire()).toEqual([]);
-    expect(await read(held.executionId)).toMatchObject({ state: 'queued', timesLost: 1, retriesUsed: 0, waiting: { code: 'starting_soon' } });
+    expect(await read(held.executionId)).toMatchObject({
+      state: 'queued',
+      timesLost: 1,
+      retriesUsed: 0,
+      waiting: { code: 'starting_soon' },
+    });
     expect((await worker.heartbeat([held])).lost).toEqual([refOf(held)]);
   });
 
@@ -71,20 +80,36 @@ describe('a lease', () => {
     for (const timesLost of [1, 2]) {
       await pass(60);
       await expire();
-      expect(await read(held.executionId)).toMatchObject({ state: 'queued', timesLost, retriesUsed: 0 });
+      expect(await read(held.executionId)).toMatchObject({
+        state: 'queued',
+        timesLost,
+        retriesUsed: 0,
+      });
       held = await worker.leaseOne();
     }
     await pass(60);
     await expire();
-    expect(await read(held.executionId)).toMatchObject({ state: 'lost', timesLost: 2, retriesUsed: 0, epoch: 3, reason: 'the worker stopped answering' });
-    expect(await plane.database.query('select outcome from attempts order by epoch')).toEqual(['lost', 'lost', 'lost'].map((outcome) => ({ outcome })));
+    expect(await read(held.executionId)).toMatchObject({
+      state: 'lost',
+      timesLost: 2,
+      retriesUsed: 0,
+      epoch: 3,
+      reason: 'the worker stopped answering',
+    });
+    expect(await plane.database.query('select outcome from attempts order by epoch')).toEqual(
+      ['lost', 'lost', 'lost'].map((outcome) => ({ outcome })),
+    );
     expect(await worker.lease(1)).toEqual([]);
   });
 
   test('lost while running or publishing is lost just so', async () => {
     for (const kind of ['running', 'publishing'] as const) {
       const held = await lease();
-      await worker.report(kind === 'running' ? { ...refOf(held), kind, sandbox: 'process' } : { ...refOf(held), kind });
+      await worker.report(
+        kind === 'running'
+          ? { ...refOf(held), kind, sandbox: 'process' }
+          : { ...refOf(held), kind },
+      );
       await pass(60);
       await expire();
       expect(await read(held.executionId)).toMatchObject({ state: 'queued', timesLost: 1 });
@@ -96,16 +121,30 @@ describe('a lease', () => {
   test('whose answer never arrived goes back by itself, as no attempt', async () => {
     const held = await lease();
     await worker.heartbeat([]);
-    expect(await read(held.executionId), 'it may still be on its way').toMatchObject({ state: 'leased' });
+    expect(await read(held.executionId), 'it may still be on its way').toMatchObject({
+      state: 'leased',
+    });
     await pass(15);
     await worker.heartbeat([]);
-    expect(await read(held.executionId)).toMatchObject({ state: 'queued', timesLost: 0, retriesUsed: 0 });
+    expect(await read(held.executionId)).toMatchObject({
+      state: 'queued',
+      timesLost: 0,
+      retriesUsed: 0,
+    });
   });
 
   test('is not given out to whoever has hung up', async () => {
     const controller = new AbortController();
-    const body = JSON.stringify({ capacity: { slots: 5, cpus: 9, memoryBytes: 2 ** 40 }, waitMs: 30_000 });
-    const call = worker.api.raw('/exchange', { method: 'POST', body, headers: { 'content-type': 'application/json' }, signal: controller.signal });
+    const body = JSON.stringify({
+      capacity: { slots: 5, cpus: 9, memoryBytes: 2 ** 40 },
+      waitMs: 30_000,
+    });
+    const call = worker.api.raw('/exchange', {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+      signal: controller.signal,
+    });
     // A second call of the same kind comes back at once: the first one is in its wait by then.
     await worker.exchange({ waitMs: 1 });
     controller.abort();
@@ -136,7 +175,10 @@ test('a worker that drains is told so, and gets nothing more', async () => {
   const held = await drained.leaseOne();
   await plane.database.query("update workers set state = 'draining' where id = $1", [drained.id]);
   const capacity = { slots: 1, cpus: 9, memoryBytes: 2 ** 40 };
-  expect(await drained.exchange({ capacity, waitMs: 30_000 })).toMatchObject({ leases: [], drain: true });
+  expect(await drained.exchange({ capacity, waitMs: 30_000 })).toMatchObject({
+    leases: [],
+    drain: true,
+  });
   expect(await drained.heartbeat([held])).toMatchObject({ lost: [], drain: true });
   const { results, leases } = await drained.exchange({ capacity, items: [finished(held)] });
   expect([results, leases]).toEqual([['accepted'], []]);
@@ -145,7 +187,10 @@ test('a worker that drains is told so, and gets nothing more', async () => {
 
 describe('a long poll', () => {
   test('is answered when work comes', async () => {
-    const waiting = worker.exchange({ capacity: { slots: 2, cpus: 9, memoryBytes: 2 ** 40 }, waitMs: 30_000 });
+    const waiting = worker.exchange({
+      capacity: { slots: 2, cpus: 9, memoryBytes: 2 ** 40 },
+      waitMs: 30_000,
+    });
     const { batchId } = await submitBatch(ana.api, { executions: 3 });
     expect((await waiting).leases.map((held) => held.batchId)).toEqual([batchId, batchId]);
   });
@@ -154,16 +199,30 @@ describe('a long poll', () => {
     await submitBatch(ana.api, { executions: 2, submission: { parallel: 1 } });
     const held = await worker.leaseOne();
     const other = await plane.addWorker({ name: 'other' });
-    const waiting = other.exchange({ capacity: { slots: 2, cpus: 9, memoryBytes: 2 ** 40 }, waitMs: 30_000 });
+    const waiting = other.exchange({
+      capacity: { slots: 2, cpus: 9, memoryBytes: 2 ** 40 },
+      waitMs: 30_000,
+    });
     await worker.finish(held);
     expect((await waiting).leases).toHaveLength(1);
   });
 
   test('says what the batch is once, and not to whoever knows it', async () => {
-    const { batchId } = await submitBatch(ana.api, { executions: 3, submission: { env: { A: 'b' }, masked: ['A'] } });
+    const { batchId } = await submitBatch(ana.api, {
+      executions: 3,
+      submission: { env: { A: 'b' }, masked: ['A'] },
+    });
     const capacity = { slots: 1, cpus: 9, memoryBytes: 2 ** 40 };
     const first = await worker.exchange({ capacity });
-    expect(first.batches).toMatchObject([{ id: batchId, accountId: ana.id, env: { A: 'b' }, masked: ['A'], spec: { script: 'main.py' } }]);
+    expect(first.batches).toMatchObject([
+      {
+        id: batchId,
+        accountId: ana.id,
+        env: { A: 'b' },
+        masked: ['A'],
+        spec: { script: 'main.py' },
+      },
+    ]);
     const second = await worker.exchange({ capacity, knownBatches: [batchId] });
     expect([second.leases.length, second.batches]).toEqual([1, []]);
   });
@@ -175,23 +234,47 @@ describe('cancelling', () => {
     const { batchId } = await submitBatch(ana.api, { executions: 5 });
     const held = await worker.lease(2);
     const hearing = worker.exchange({ waitMs: 30_000 });
-    expect((await ana.api.post(`/batches/${batchId}/cancel`)).body).toEqual({ cancelled: 3, stopping: 2 });
+    expect((await ana.api.post(`/batches/${batchId}/cancel`)).body).toEqual({
+      cancelled: 3,
+      stopping: 2,
+    });
     expect((await hearing).cancel.toSorted(byId)).toEqual(held.map(refOf).toSorted(byId));
-    expect((await worker.heartbeat(held)).cancel.toSorted(byId)).toEqual(held.map(refOf).toSorted(byId));
+    expect((await worker.heartbeat(held)).cancel.toSorted(byId)).toEqual(
+      held.map(refOf).toSorted(byId),
+    );
     const known = held.map((one) => one.executionId);
     expect((await worker.exchange({ waitMs: 1, knownCancels: known })).cancel).toEqual([]);
-    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({ counts: { cancelled: 3, leased: 2 }, finishedAt: null });
-    expect((await ana.api.post(`/batches/${batchId}/cancel`)).body, 'again').toEqual({ cancelled: 0, stopping: 2 });
-    for (const one of held) expect(await worker.finish(one, { outcome: 'cancelled', exitCode: null })).toBe('accepted');
-    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({ counts: { cancelled: 5 }, finishedAt: expect.any(String) });
-    expect((await ana.api.post(`/batches/${batchId}/cancel`)).body, 'after its end').toEqual({ cancelled: 0, stopping: 0 });
+    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({
+      counts: { cancelled: 3, leased: 2 },
+      finishedAt: null,
+    });
+    expect((await ana.api.post(`/batches/${batchId}/cancel`)).body, 'again').toEqual({
+      cancelled: 0,
+      stopping: 2,
+    });
+    for (const one of held)
+      expect(await worker.finish(one, { outcome: 'cancelled', exitCode: null })).toBe('accepted');
+    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({
+      counts: { cancelled: 5 },
+      finishedAt: expect.any(String),
+    });
+    expect((await ana.api.post(`/batches/${batchId}/cancel`)).body, 'after its end').toEqual({
+      cancelled: 0,
+      stopping: 0,
+    });
     expect(await worker.lease(5)).toEqual([]);
   });
 
   test('one of a batch leaves the others alone', async () => {
     const { batchId } = await submitBatch(ana.api, { executions: 3 });
-    expect((await ana.api.post(`/executions/${batchId}-1/cancel`)).body).toEqual({ cancelled: 1, stopping: 0 });
-    expect((await worker.lease(5)).map((one) => one.executionId).toSorted()).toEqual([`${batchId}-0`, `${batchId}-2`]);
+    expect((await ana.api.post(`/executions/${batchId}-1/cancel`)).body).toEqual({
+      cancelled: 1,
+      stopping: 0,
+    });
+    expect((await worker.lease(5)).map((one) => one.executionId).toSorted()).toEqual([
+      `${batchId}-0`,
+      `${batchId}-2`,
+    ]);
   });
 
   test('what ended by itself before it heard of it keeps its true result', async () => {
@@ -199,7 +282,9 @@ describe('cancelling', () => {
       const held = await lease();
       await ana.api.post(`/executions/${held.executionId}/cancel`);
       expect(await worker.finish(held, { outcome })).toBe('accepted');
-      expect(await read(held.executionId), 'no retry of what nobody wants any more').toMatchObject({ state: outcome });
+      expect(await read(held.executionId), 'no retry of what nobody wants any more').toMatchObject({
+        state: outcome,
+      });
     }
   });
 
@@ -220,8 +305,16 @@ describe('cancelling', () => {
   test('and finishing at the same moment end in one state that both agree on', async () => {
     const { batchId } = await submitBatch(ana.api, { executions: 30 });
     const held = await worker.lease(30);
-    await Promise.all(held.flatMap((one) => [ana.api.post(`/executions/${one.executionId}/cancel`), worker.finish(one)]));
-    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({ counts: { succeeded: 30 }, finishedAt: expect.any(String) });
+    await Promise.all(
+      held.flatMap((one) => [
+        ana.api.post(`/executions/${one.executionId}/cancel`),
+        worker.finish(one),
+      ]),
+    );
+    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({
+      counts: { succeeded: 30 },
+      finishedAt: expect.any(String),
+    });
   });
 
   test('and claiming at the same moment leave nothing running that was reported as cancelled', async () => {
@@ -239,14 +332,34 @@ describe('cancelling', () => {
 describe('retrying by hand', () => {
   test('makes a new execution beside the old one, in the same batch', async () => {
     const { batchId } = await submitBatch(ana.api, { executions: ['a', 'b'] });
-    for (const held of await worker.lease(2)) await worker.finish(held, { outcome: held.args[0] === 'a' ? 'failed' : 'succeeded' });
-    expect((await ana.api.post(`/batches/${batchId}/retry`)).body).toEqual({ retried: [`${batchId}-0-2`] });
-    expect((await ana.api.post(`/batches/${batchId}/retry`)).body, 'again').toEqual({ retried: [] });
-    expect(await read(`${batchId}-0`)).toMatchObject({ state: 'failed', retriedAs: `${batchId}-0-2` });
-    expect(await read(`${batchId}-0-2`)).toMatchObject({ state: 'queued', label: 'a', args: ['a'], index: 0, epoch: 0 });
-    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({ total: 2, counts: { queued: 1, failed: 0, succeeded: 1 }, finishedAt: null });
+    for (const held of await worker.lease(2))
+      await worker.finish(held, { outcome: held.args[0] === 'a' ? 'failed' : 'succeeded' });
+    expect((await ana.api.post(`/batches/${batchId}/retry`)).body).toEqual({
+      retried: [`${batchId}-0-2`],
+    });
+    expect((await ana.api.post(`/batches/${batchId}/retry`)).body, 'again').toEqual({
+      retried: [],
+    });
+    expect(await read(`${batchId}-0`)).toMatchObject({
+      state: 'failed',
+      retriedAs: `${batchId}-0-2`,
+    });
+    expect(await read(`${batchId}-0-2`)).toMatchObject({
+      state: 'queued',
+      label: 'a',
+      args: ['a'],
+      index: 0,
+      epoch: 0,
+    });
+    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({
+      total: 2,
+      counts: { queued: 1, failed: 0, succeeded: 1 },
+      finishedAt: null,
+    });
     await worker.finish(await worker.leaseOne(), { outcome: 'failed' });
-    expect((await ana.api.post(`/executions/${batchId}-0-2/retry`)).body).toEqual({ retried: [`${batchId}-0-3`] });
+    expect((await ana.api.post(`/executions/${batchId}-0-2/retry`)).body).toEqual({
+      retried: [`${batchId}-0-3`],
+    });
   });
 
   test('one that succeeded is possible when asked for', async () => {
@@ -254,20 +367,31 @@ describe('retrying by hand', () => {
     await worker.finish(held);
     const [batchId] = held.executionId.split('-');
     expect((await ana.api.post(`/batches/${batchId}/retry`)).body).toEqual({ retried: [] });
-    expect((await ana.api.post(`/batches/${batchId}/retry`, { all: true })).body).toEqual({ retried: [`${held.executionId}-2`] });
+    expect((await ana.api.post(`/batches/${batchId}/retry`, { all: true })).body).toEqual({
+      retried: [`${held.executionId}-2`],
+    });
   });
 
   test('one that has not ended is refused', async () => {
     const held = await lease();
-    expect((await ana.api.post(`/executions/${held.executionId}/retry`)).body).toMatchObject({ error: { code: 'conflict' } });
+    expect((await ana.api.post(`/executions/${held.executionId}/retry`)).body).toMatchObject({
+      error: { code: 'conflict' },
+    });
   });
 
   test('many times at once makes one successor', async () => {
     const held = await lease();
     await worker.finish(held, { outcome: 'cancelled' });
-    const answers = await Promise.all(Array.from({ length: 10 }, () => ana.api.post(`/executions/${held.executionId}/retry`)));
-    expect(answers.map((answer) => answer.status).toSorted()).toEqual([200, ...Array.from({ length: 9 }, () => 409)]);
-    expect((await worker.lease(5)).map((one) => one.executionId)).toEqual([`${held.executionId}-2`]);
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => ana.api.post(`/executions/${held.executionId}/retry`)),
+    );
+    expect(answers.map((answer) => answer.status).toSorted()).toEqual([
+      200,
+      ...Array.from({ length: 9 }, () => 409),
+    ]);
+    expect((await worker.lease(5)).map((one) => one.executionId)).toEqual([
+      `${held.executionId}-2`,
+    ]);
   });
 });
 

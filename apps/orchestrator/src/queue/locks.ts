@@ -5,5 +5,7 @@ import type { Queryable } from '@nexus/db';
  * order of the ids, so that no two transactions wait for each other.
  */
 export async function lockBatches(tx: Queryable, batchIds: readonly string[]): Promise<void> {
-  await tx.query('select id from batches where id = any($1) order by id for no key update', [[...new Set(batchIds)]]);
+  await tx.query('select id from batches where id = any($1) order by id for no key update', [
+    [...new Set(batchIds)],
+  ]);
 }

@@ -6,7 +6,11 @@ import { sha256 } from '@nexus/kit/hash';
 
 import { finished, refOf, type FakeWorker } from '../testing/fake-worker.ts';
 import { submitBatch, toEntries, uploadBlob } from '../testing/submissions.ts';
-import { startTestControlPlane, type TestAccount, type TestControlPlane } from '../testing/test-control-plane.ts';
+import {
+  startTestControlPlane,
+  type TestAccount,
+  type TestControlPlane,
+} from '../testing/test-control-plane.ts';
 
 let plane: TestControlPlane;
 let ana: TestAccount;
@@ -33,16 +37,34 @@ async function read(id: string) {
 
 test('an execution goes through its states, each reported once or twice', async () => {
   const held = await lease();
-  expect(await read(held.executionId)).toMatchObject({ state: 'leased', workerName: 'worker', epoch: 1 });
+  expect(await read(held.executionId)).toMatchObject({
+    state: 'leased',
+    workerName: 'worker',
+    epoch: 1,
+  });
   for (const state of ['running', 'publishing'] as const) {
-    const item = state === 'running' ? { ...refOf(held), kind: state, sandbox: 'bubblewrap' } : { ...refOf(held), kind: state };
+    const item =
+      state === 'running'
+        ? { ...refOf(held), kind: state, sandbox: 'bubblewrap' }
+        : { ...refOf(held), kind: state };
     expect(await worker.report(item)).toBe('accepted');
     expect(await worker.report(item), 'said again after a lost reply').toBe('accepted');
-    expect(await read(held.executionId)).toMatchObject({ state, sandbox: 'bubblewrap', startedAt: expect.any(String), finishedAt: null });
+    expect(await read(held.executionId)).toMatchObject({
+      state,
+      sandbox: 'bubblewrap',
+      startedAt: expect.any(String),
+      finishedAt: null,
+    });
   }
-  expect(await worker.report({ ...refOf(held), kind: 'running', sandbox: 'process' })).toBe('accepted');
-  expect(await read(held.executionId), 'a late "running" takes nothing back').toMatchObject({ state: 'publishing' });
-  expect(await worker.finish(held, { usage: { wallMs: 5, cpuMs: 4, maxMemoryBytes: 3 } })).toBe('accepted');
+  expect(await worker.report({ ...refOf(held), kind: 'running', sandbox: 'process' })).toBe(
+    'accepted',
+  );
+  expect(await read(held.executionId), 'a late "running" takes nothing back').toMatchObject({
+    state: 'publishing',
+  });
+  expect(await worker.finish(held, { usage: { wallMs: 5, cpuMs: 4, maxMemoryBytes: 3 } })).toBe(
+    'accepted',
+  );
   expect(await read(held.executionId)).toMatchObject({
     ...{ state: 'succeeded', exitCode: 0, usage: { wallMs: 5, cpuMs: 4, maxMemoryBytes: 3 } },
     ...{ finishedAt: expect.any(String), waiting: null, retriedAs: null },
@@ -53,24 +75,37 @@ test('a result whose reply was lost is taken once, and the first word counts', a
   const held = await lease();
   const outputs = { entries: toEntries({ 'out.txt': 'first' }) };
   await worker.upload(held, Buffer.from('first'));
-  const { results } = await worker.exchange({ items: [finished(held, { outputs }), finished(held, { outputs })] });
+  const { results } = await worker.exchange({
+    items: [finished(held, { outputs }), finished(held, { outputs })],
+  });
   expect(results).toEqual(['accepted', 'accepted']);
   const before = await plane.database.query('select * from executions');
   expect(await worker.finish(held, { outputs })).toBe('accepted');
   expect(await worker.finish(held, { outcome: 'failed', exitCode: 7 })).toBe('accepted');
   expect(await plane.database.query('select * from executions')).toEqual(before);
-  expect(await plane.database.query('select outcome from attempts')).toEqual([{ outcome: 'succeeded' }]);
+  expect(await plane.database.query('select outcome from attempts')).toEqual([
+    { outcome: 'succeeded' },
+  ]);
 });
 
 test('the whole life of an execution may come in one call', async () => {
   const held = await lease();
   const { results } = await worker.exchange({
     logs: [{ ...refOf(held), sequence: 0, stream: 'stdout', data: 'YQ==' }],
-    items: [{ ...refOf(held), kind: 'running', sandbox: 'process' }, { ...refOf(held), kind: 'publishing' }, finished(held)],
+    items: [
+      { ...refOf(held), kind: 'running', sandbox: 'process' },
+      { ...refOf(held), kind: 'publishing' },
+      finished(held),
+    ],
   });
   expect(results).toEqual(['accepted', 'accepted', 'accepted']);
-  expect(await read(held.executionId)).toMatchObject({ state: 'succeeded', startedAt: expect.any(String) });
-  expect(await plane.database.query('select started_at is not null as started from attempts')).toEqual([{ started: true }]);
+  expect(await read(held.executionId)).toMatchObject({
+    state: 'succeeded',
+    startedAt: expect.any(String),
+  });
+  expect(
+    await plane.database.query('select started_at is not null as started from attempts'),
+  ).toEqual([{ started: true }]);
 });
 
 // Row 51.
@@ -84,8 +119,13 @@ describe('outputs', () => {
     expect(await plane.database.query('select * from attempts')).toEqual([]);
     await worker.upload(held, Buffer.from('not here'));
     expect(await worker.finish(held, { outputs })).toBe('accepted');
-    expect(await read(held.executionId)).toMatchObject({ state: 'succeeded', outputs: { fileCount: 2, sizeBytes: 12 } });
-    expect((await ana.api.get(`/executions/${held.executionId}/outputs`)).body.entries).toEqual(outputs.entries);
+    expect(await read(held.executionId)).toMatchObject({
+      state: 'succeeded',
+      outputs: { fileCount: 2, sizeBytes: 12 },
+    });
+    expect((await ana.api.get(`/executions/${held.executionId}/outputs`)).body.entries).toEqual(
+      outputs.entries,
+    );
   });
 
   test('of a failed execution are refused just so, and kept just so', async () => {
@@ -94,21 +134,31 @@ describe('outputs', () => {
     expect(await worker.finish(held, { outcome: 'failed', outputs })).toBe('missing_blobs');
     await worker.upload(held, Buffer.from('what it left behind'));
     expect(await worker.finish(held, { outcome: 'failed', outputs })).toBe('accepted');
-    expect((await ana.api.get(`/executions/${held.executionId}/outputs`)).body.entries).toHaveLength(1);
+    expect(
+      (await ana.api.get(`/executions/${held.executionId}/outputs`)).body.entries,
+    ).toHaveLength(1);
   });
 
   test('that only another account has sent are missing', async () => {
     const bruno = await plane.createAccount('bruno');
     await uploadBlob(bruno.api, 'known to another');
     const held = await lease();
-    expect(await worker.finish(held, { outputs: { entries: toEntries({ x: 'known to another' }) } })).toBe('missing_blobs');
+    expect(
+      await worker.finish(held, { outputs: { entries: toEntries({ x: 'known to another' }) } }),
+    ).toBe('missing_blobs');
   });
 
   test('one missing result does not hold up the others of the call', async () => {
     await submitBatch(ana.api, { executions: 3 });
     const leases = await worker.lease(3);
-    const items = leases.map((held, n) => finished(held, { outputs: n === 1 ? { entries: toEntries({ x: 'nowhere' }) } : null }));
-    expect((await worker.exchange({ items })).results).toEqual(['accepted', 'missing_blobs', 'accepted']);
+    const items = leases.map((held, n) =>
+      finished(held, { outputs: n === 1 ? { entries: toEntries({ x: 'nowhere' }) } : null }),
+    );
+    expect((await worker.exchange({ items })).results).toEqual([
+      'accepted',
+      'missing_blobs',
+      'accepted',
+    ]);
   });
 
   test('that name a path twice, or a file inside a file, are not a manifest', async () => {
@@ -116,7 +166,9 @@ describe('outputs', () => {
     const [entry] = toEntries({ a: 'x' });
     for (const path of ['a', 'a/b']) {
       const outputs = { entries: [entry, { ...entry, path }] };
-      const { status, body } = await worker.api.post('/exchange', { items: [{ ...finished(held), outputs }] });
+      const { status, body } = await worker.api.post('/exchange', {
+        items: [{ ...finished(held), outputs }],
+      });
       expect([status, body.error.code]).toEqual([400, 'invalid_request']);
     }
     expect(await read(held.executionId)).toMatchObject({ state: 'leased' });
@@ -128,22 +180,45 @@ describe('retries', () => {
   test('none asked for: what failed stays failed', async () => {
     const held = await lease({ submission: { retries: 0 } });
     await worker.finish(held, { outcome: 'failed', exitCode: 3 });
-    expect(await read(held.executionId)).toMatchObject({ state: 'failed', exitCode: 3, retriesUsed: 0, epoch: 1 });
+    expect(await read(held.executionId)).toMatchObject({
+      state: 'failed',
+      exitCode: 3,
+      retriesUsed: 0,
+      epoch: 1,
+    });
     expect(await worker.lease(4)).toEqual([]);
   });
 
-  test.each(['failed', 'timed_out', 'out_of_memory'] as const)('asked for twice: what %s runs three times, in one execution', async (outcome) => {
-    let held = await lease({ submission: { retries: 2 } });
-    for (const retriesUsed of [1, 2]) {
-      await worker.finish(held, { outcome });
-      expect(await read(held.executionId)).toMatchObject({ state: 'queued', retriesUsed, timesLost: 0, exitCode: null, reason: null, finishedAt: null });
-      held = await worker.leaseOne();
-      expect(held.epoch).toBe(retriesUsed + 1);
-    }
-    await worker.finish(held, { outcome, reason: 'said why' });
-    expect(await read(held.executionId)).toMatchObject({ state: outcome, retriesUsed: 2, reason: 'said why' });
-    expect(await plane.database.query('select outcome from attempts order by epoch')).toEqual([{ outcome }, { outcome }, { outcome }]);
-  });
+  test.each(['failed', 'timed_out', 'out_of_memory'] as const)(
+    'asked for twice: what %s runs three times, in one execution',
+    async (outcome) => {
+      let held = await lease({ submission: { retries: 2 } });
+      for (const retriesUsed of [1, 2]) {
+        await worker.finish(held, { outcome });
+        expect(await read(held.executionId)).toMatchObject({
+          state: 'queued',
+          retriesUsed,
+          timesLost: 0,
+          exitCode: null,
+          reason: null,
+          finishedAt: null,
+        });
+        held = await worker.leaseOne();
+        expect(held.epoch).toBe(retriesUsed + 1);
+      }
+      await worker.finish(held, { outcome, reason: 'said why' });
+      expect(await read(held.executionId)).toMatchObject({
+        state: outcome,
+        retriesUsed: 2,
+        reason: 'said why',
+      });
+      expect(await plane.database.query('select outcome from attempts order by epoch')).toEqual([
+        { outcome },
+        { outcome },
+        { outcome },
+      ]);
+    },
+  );
 
   test('a success and a cancellation are not tried again', async () => {
     for (const outcome of ['succeeded', 'cancelled'] as const) {
@@ -156,15 +231,28 @@ describe('retries', () => {
   test('what the worker gives back or breaks costs none of them', async () => {
     let held = await lease({ submission: { retries: 1 } });
     await worker.report({ ...refOf(held), kind: 'released' });
-    expect(await read(held.executionId)).toMatchObject({ state: 'queued', retriesUsed: 0, timesLost: 0 });
+    expect(await read(held.executionId)).toMatchObject({
+      state: 'queued',
+      retriesUsed: 0,
+      timesLost: 0,
+    });
     for (const timesLost of [1, 2]) {
       held = await worker.leaseOne();
       await worker.report({ ...refOf(held), kind: 'worker_failed', reason: 'no disk' });
-      expect(await read(held.executionId)).toMatchObject({ state: 'queued', retriesUsed: 0, timesLost });
+      expect(await read(held.executionId)).toMatchObject({
+        state: 'queued',
+        retriesUsed: 0,
+        timesLost,
+      });
     }
     held = await worker.leaseOne();
     await worker.report({ ...refOf(held), kind: 'worker_failed', reason: 'no disk' });
-    expect(await read(held.executionId)).toMatchObject({ state: 'lost', retriesUsed: 0, timesLost: 2, reason: 'no disk' });
+    expect(await read(held.executionId)).toMatchObject({
+      state: 'lost',
+      retriesUsed: 0,
+      timesLost: 2,
+      reason: 'no disk',
+    });
   });
 });
 
@@ -173,27 +261,38 @@ describe('a terminal state', () => {
     const held = await lease();
     await plane.database.query('update executions set state = $1', [state]);
     for (const other of EXECUTION_STATES.filter((candidate) => candidate !== state)) {
-      await expect(plane.database.query('update executions set state = $1', [other]), other).rejects.toThrow('stays so');
+      await expect(
+        plane.database.query('update executions set state = $1', [other]),
+        other,
+      ).rejects.toThrow('stays so');
     }
     expect(await read(held.executionId)).toMatchObject({ state });
   });
 });
 
 test('heartbeats and reports on the same executions do not get in each other’s way', async () => {
-  const crew = await Promise.all([1, 2].map((n) => plane.addWorker({ name: `crew ${n}`, slots: 200 })));
+  const crew = await Promise.all(
+    [1, 2].map((n) => plane.addWorker({ name: `crew ${n}`, slots: 200 })),
+  );
   await submitBatch(ana.api, { executions: 400 });
   const statuses = new Set<number>();
   await Promise.all(
     crew.map(async (member) => {
       const leases = await member.lease(200);
-      const beat = async (refs: readonly Lease[]) => statuses.add((await member.api.post('/heartbeat', { leases: refs.map(refOf) })).status);
+      const beat = async (refs: readonly Lease[]) =>
+        statuses.add((await member.api.post('/heartbeat', { leases: refs.map(refOf) })).status);
       const say = async (refs: readonly Lease[]) => {
         const items = refs.map((held) => ({ ...refOf(held), kind: 'running', sandbox: 'process' }));
         statuses.add((await member.api.post('/exchange', { items })).status);
       };
       // Both ways round, so that without an order of their own the two would wait for each other.
       for (let round = 0; round < 5; round += 1) {
-        await Promise.all([beat(leases), say(leases.toReversed()), beat(leases.toReversed()), beat(leases)]);
+        await Promise.all([
+          beat(leases),
+          say(leases.toReversed()),
+          beat(leases.toReversed()),
+          beat(leases),
+        ]);
       }
       const { results } = await member.exchange({ items: leases.map((held) => finished(held)) });
       expect(new Set(results)).toEqual(new Set(['accepted']));
@@ -218,7 +317,9 @@ test('results of several workers with the same outputs in another order do not w
     crew.map(async ({ member, leases }, position) => {
       const items = leases.map((held, n) => {
         const content = contents[position % 2 === 0 ? n : contents.length - 1 - n] ?? '';
-        return finished(held, { outputs: { entries: toEntries({ [`${sha256(content)}.txt`]: content }) } });
+        return finished(held, {
+          outputs: { entries: toEntries({ [`${sha256(content)}.txt`]: content }) },
+        });
       });
       expect(items).toHaveLength(60);
       expect(new Set((await member.exchange({ items })).results)).toEqual(new Set(['accepted']));

@@ -33,7 +33,10 @@ export interface ReportDeps {
 }
 
 /** Takes a worker's word on its executions, all in one transaction; only the lease holder's word counts. */
-export async function report({ database, blobs }: ReportDeps, request: Report): Promise<ReportOutcome> {
+export async function report(
+  { database, blobs }: ReportDeps,
+  request: Report,
+): Promise<ReportOutcome> {
   if (request.items.length === 0) return { results: [], batchIds: [], isQueueChanged: false };
   return database.transaction((tx) => reportIn(tx, blobs, request));
 }
@@ -58,7 +61,10 @@ export async function takeReports(
   const rows = await readExecutions(tx, requests);
   const incomplete = await publishOutputs(tx, blobs, { rows, requests });
   const judged = requests.map((request) => judge(request, rows, incomplete));
-  await applyChanges(tx, judged.flatMap(({ changes }) => changes));
+  await applyChanges(
+    tx,
+    judged.flatMap(({ changes }) => changes),
+  );
   return judged.map(({ outcome }) => outcome);
 }
 
@@ -67,7 +73,11 @@ interface Judged {
   changes: Change[];
 }
 
-function judge(request: Report, rows: ReadonlyMap<string, LeasedRow>, incomplete: ReadonlySet<ReportItem>): Judged {
+function judge(
+  request: Report,
+  rows: ReadonlyMap<string, LeasedRow>,
+  incomplete: ReadonlySet<ReportItem>,
+): Judged {
   const results: ReportResult[] = [];
   const changes: Change[] = [];
   for (const [position, item] of request.items.entries()) {
@@ -76,14 +86,21 @@ function judge(request: Report, rows: ReadonlyMap<string, LeasedRow>, incomplete
     const isMissing = isPublished(decision) && incomplete.has(item);
     results.push(verdict(decision, isMissing));
     if (!row || isMissing || decision.kind === 'refuse' || decision.kind === 'repeat') continue;
-    const change = toChange({ row, item, decision, request, outputs: request.outputs.get(position) });
+    const change = toChange({
+      row,
+      item,
+      decision,
+      request,
+      outputs: request.outputs.get(position),
+    });
     changes.push(change);
     // Two items on one execution in one call ("running", then "finished"): the second sees the first.
     row.state = change.state;
   }
   const batchIds = [...new Set(changes.map((change) => change.row.batchId))];
   const isQueueChanged = changes.some(
-    (change) => change.state === 'queued' || (change.attempt !== undefined && change.row.hasParallelLimit),
+    (change) =>
+      change.state === 'queued' || (change.attempt !== undefined && change.row.hasParallelLimit),
   );
   return { outcome: { results, batchIds, isQueueChanged }, changes };
 }
@@ -93,7 +110,10 @@ function verdict(decision: ReportDecision, isMissing: boolean): ReportResult {
   return decision.kind === 'refuse' ? 'refused' : 'accepted';
 }
 
-async function readExecutions(tx: Queryable, requests: readonly Report[]): Promise<Map<string, LeasedRow>> {
+async function readExecutions(
+  tx: Queryable,
+  requests: readonly Report[],
+): Promise<Map<string, LeasedRow>> {
   const ids = requests.flatMap((request) => request.items.map((item) => item.executionId));
   if (ids.length === 0) return new Map();
   const rows = await tx.query<LeasedRow>(
@@ -142,10 +162,16 @@ async function publishOutputs(
   }
   const incomplete = new Set<ReportItem>();
   for (const [accountId, outputs] of [...byAccount].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const missing = new Set(await listMissing(tx, accountId, [...outputs.values()].flatMap(namesOf)));
-    const isComplete = (stored: StoredManifest) => namesOf(stored).every((name) => !missing.has(name));
+    const missing = new Set(
+      await listMissing(tx, accountId, [...outputs.values()].flatMap(namesOf)),
+    );
+    const isComplete = (stored: StoredManifest) =>
+      namesOf(stored).every((name) => !missing.has(name));
     for (const [item, stored] of outputs) if (!isComplete(stored)) incomplete.add(item);
-    await recordManifests(tx, blobs, { accountId, manifests: [...outputs.values()].filter(isComplete) });
+    await recordManifests(tx, blobs, {
+      accountId,
+      manifests: [...outputs.values()].filter(isComplete),
+    });
   }
   return incomplete;
 }
@@ -165,7 +191,12 @@ interface Decided {
 function toChange({ row, item, decision, request, outputs }: Decided): Change {
   const sandbox = item.kind === 'running' || item.kind === 'finished' ? item.sandbox : null;
   if (decision.kind === 'advance') {
-    return { row, state: decision.state, sandbox, ...(item.kind === 'running' ? { startedMsAgo: item.startedMsAgo } : {}) };
+    return {
+      row,
+      state: decision.state,
+      sandbox,
+      ...(item.kind === 'running' ? { startedMsAgo: item.startedMsAgo } : {}),
+    };
   }
   const state = decision.kind === 'finish' ? decision.state : 'queued';
   const finished: FinishedItem | undefined = item.kind === 'finished' ? item : undefined;
@@ -186,7 +217,10 @@ function toChange({ row, item, decision, request, outputs }: Decided): Change {
       exitCode: finished?.exitCode ?? null,
       reason,
       // Work given back unstarted took nobody's time worth charging.
-      costMicros: decision.outcome === 'released' ? 0 : slotCostMicros({ durationMs, priceMicrosPerHour, slots }),
+      costMicros:
+        decision.outcome === 'released'
+          ? 0
+          : slotCostMicros({ durationMs, priceMicrosPerHour, slots }),
     },
   };
 }

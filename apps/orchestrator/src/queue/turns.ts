@@ -2,7 +2,13 @@ import type { Lease } from '@nexus/grid/contract';
 
 import { choose, claimFrom, type Chosen, type ClaimRequest } from './claim.ts';
 import { lockBatches } from './locks.ts';
-import { batchesOf, takeReports, type Report, type ReportDeps, type ReportOutcome } from './report.ts';
+import {
+  batchesOf,
+  takeReports,
+  type Report,
+  type ReportDeps,
+  type ReportOutcome,
+} from './report.ts';
 
 /** One worker's call: what it reports, and what it would take on. */
 export interface Turn {
@@ -64,12 +70,21 @@ export class Turns {
 
   async #transact(turns: readonly Turn[]): Promise<TurnOutcome[]> {
     const { database, blobs } = this.#deps;
-    const chosen = await Promise.all(turns.map(({ claim }) => (claim ? choose(database, claim) : NO_BATCHES)));
-    const batchIds = [...turns.flatMap(({ report }) => batchesOf(report)), ...chosen.flat().map((batch) => batch.id)];
+    const chosen = await Promise.all(
+      turns.map(({ claim }) => (claim ? choose(database, claim) : NO_BATCHES)),
+    );
+    const batchIds = [
+      ...turns.flatMap(({ report }) => batchesOf(report)),
+      ...chosen.flat().map((batch) => batch.id),
+    ];
     if (batchIds.length === 0) return turns.map(() => ({ reported: NOTHING_REPORTED, leases: [] }));
     return database.transaction(async (tx) => {
       await lockBatches(tx, batchIds);
-      const reported = await takeReports(tx, blobs, turns.map(({ report }) => report));
+      const reported = await takeReports(
+        tx,
+        blobs,
+        turns.map(({ report }) => report),
+      );
       const outcomes: TurnOutcome[] = [];
       for (const [position, { claim }] of turns.entries()) {
         const leases = claim ? await claimFrom(tx, claim, chosen[position] ?? []) : [];

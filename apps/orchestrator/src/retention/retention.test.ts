@@ -10,7 +10,11 @@ import { lockBytes } from '../blobs/byte-locks.ts';
 import { recordManifests, storeManifest } from '../manifests/manifest-store.ts';
 import { refOf, type FakeWorker } from '../testing/fake-worker.ts';
 import { submitBatch, toEntries, toSubmission, uploadBlob } from '../testing/submissions.ts';
-import { startTestControlPlane, type TestAccount, type TestControlPlane } from '../testing/test-control-plane.ts';
+import {
+  startTestControlPlane,
+  type TestAccount,
+  type TestControlPlane,
+} from '../testing/test-control-plane.ts';
 import { sweep, type RetentionPolicy, type Swept } from './retention.ts';
 
 let plane: TestControlPlane;
@@ -34,7 +38,10 @@ const HOUR_MS = 3_600_000;
 /** As `retention` would a day later, for all that is there now. */
 function clean(policy: Partial<RetentionPolicy> = {}): Promise<Swept> {
   const now = new Date(Date.now() + HOUR_MS);
-  return sweep({ database: plane.database, blobs }, { finishedBefore: now, abandonedBefore: now, unusedBefore: now, ...policy });
+  return sweep(
+    { database: plane.database, blobs },
+    { finishedBefore: now, abandonedBefore: now, unusedBefore: now, ...policy },
+  );
 }
 
 const NEVER = new Date(0);
@@ -59,7 +66,10 @@ beforeEach(async () => {
   await plane.database.query('delete from environments');
   await clean();
   const held = await uploadBlob(ana.api, 'always held');
-  await plane.database.query("insert into environments (account_id, key, state, blob_sha256, used_at) values ($1, 'held', 'ready', $2, 'infinity')", [ana.id, held]);
+  await plane.database.query(
+    "insert into environments (account_id, key, state, blob_sha256, used_at) values ($1, 'held', 'ready', $2, 'infinity')",
+    [ana.id, held],
+  );
 });
 
 test('bytes that nobody refers to go, with the right to them', async () => {
@@ -67,7 +77,9 @@ test('bytes that nobody refers to go, with the right to them', async () => {
   expect(await onlyBlobs()).toMatchObject({ blobs: 1 });
   expect(await isHere(name)).toBe(false);
   expect(await blobs.sizeOf(name)).toBeUndefined();
-  expect((await ana.api.post('/blobs/missing', { blobs: [{ sha256: name, sizeBytes: 1 }] })).body).toEqual({ missing: [name] });
+  expect(
+    (await ana.api.post('/blobs/missing', { blobs: [{ sha256: name, sizeBytes: 1 }] })).body,
+  ).toEqual({ missing: [name] });
 });
 
 test('what was used lately stays, also if it was only asked for', async () => {
@@ -85,10 +97,17 @@ describe('what a kept batch needs stays', () => {
     const inputs = { 'in/a.csv': 'input' };
     const stdin = await uploadBlob(ana.api, 'typed');
     const dependencies = [{ manager: 'pip' as const, files: requirements ? [requirements] : [] }];
-    await submitBatch(ana.api, { files, inputs, spec: { stdin: { sha256: stdin, sizeBytes: 5 }, dependencies } });
+    await submitBatch(ana.api, {
+      files,
+      inputs,
+      spec: { stdin: { sha256: stdin, sizeBytes: 5 }, dependencies },
+    });
     await onlyBlobs();
-    for (const content of ['script', 'six', '{}', 'input', 'typed']) expect(await isHere(sha256(content)), content).toBe(true);
-    const { batches } = await worker.exchange({ capacity: { slots: 1, cpus: 4, memoryBytes: 2 ** 33 } });
+    for (const content of ['script', 'six', '{}', 'input', 'typed'])
+      expect(await isHere(sha256(content)), content).toBe(true);
+    const { batches } = await worker.exchange({
+      capacity: { slots: 1, cpus: 4, memoryBytes: 2 ** 33 },
+    });
     expect(await isHere(batches[0]?.projectSha256 ?? '')).toBe(true);
   });
 
@@ -98,7 +117,10 @@ describe('what a kept batch needs stays', () => {
     await uploadBlob(ana.api, 'first');
     await onlyBlobs();
     await uploadBlob(ana.api, 'second');
-    expect((await ana.api.post(`/batches/${body.batchId}/start`)).body).toEqual({ state: 'accepted', missing: [] });
+    expect((await ana.api.post(`/batches/${body.batchId}/start`)).body).toEqual({
+      state: 'accepted',
+      missing: [],
+    });
   });
 
   test('outputs, large log chunks and environments', async () => {
@@ -110,13 +132,24 @@ describe('what a kept batch needs stays', () => {
     const packages = await worker.upload(lease, Buffer.from('packages'));
     const key = sha256('key');
     await worker.api.post(`/environments/${key}/claim`, refOf(lease));
-    await worker.api.post(`/environments/${key}/publish`, { ...refOf(lease), result: { state: 'ready', sha256: packages, sizeBytes: 8 } });
-    await worker.finish(lease, { outputs: { entries: toEntries({ 'out.txt': 'result' }) }, logs: { stdoutBytes: 20, stderrBytes: 0, droppedBytes: 0 } });
+    await worker.api.post(`/environments/${key}/publish`, {
+      ...refOf(lease),
+      result: { state: 'ready', sha256: packages, sizeBytes: 8 },
+    });
+    await worker.finish(lease, {
+      outputs: { entries: toEntries({ 'out.txt': 'result' }) },
+      logs: { stdoutBytes: 20, stderrBytes: 0, droppedBytes: 0 },
+    });
     await onlyBlobs();
     for (const name of [output, log, packages]) expect(await isHere(name)).toBe(true);
     const lines = await ana.api.lines(`/executions/${lease.executionId}/logs`);
-    expect(lines[1]).toMatchObject({ type: 'chunk', chunk: { data: Buffer.from('a large piece of log').toString('base64') } });
-    expect((await ana.api.get(`/executions/${lease.executionId}/outputs`)).body.entries).toHaveLength(1);
+    expect(lines[1]).toMatchObject({
+      type: 'chunk',
+      chunk: { data: Buffer.from('a large piece of log').toString('base64') },
+    });
+    expect(
+      (await ana.api.get(`/executions/${lease.executionId}/outputs`)).body.entries,
+    ).toHaveLength(1);
     await clean();
     expect(await storedNames()).toEqual([sha256('always held')]);
   });
@@ -135,18 +168,27 @@ test('bytes of two accounts go when both have no use for them, and not before', 
 
 describe('batches', () => {
   test('go a while after their end, with all that is theirs', async () => {
-    const { batchId } = await submitBatch(ana.api, { executions: 2, submission: { env: { A: 'b' } } });
+    const { batchId } = await submitBatch(ana.api, {
+      executions: 2,
+      submission: { env: { A: 'b' } },
+    });
     for (const lease of await worker.lease(2)) {
       await worker.log(lease, [{ sequence: 0, data: 'YQ==' }]);
       await worker.finish(lease);
     }
     const running = await submitBatch(ana.api);
-    expect(await clean({ finishedBefore: new Date(Date.now() - HOUR_MS) })).toMatchObject({ batches: 0 });
+    expect(await clean({ finishedBefore: new Date(Date.now() - HOUR_MS) })).toMatchObject({
+      batches: 0,
+    });
     expect(await clean()).toMatchObject({ batches: 1 });
     expect((await ana.api.get(`/batches/${batchId}`)).status).toBe(404);
     for (const table of ['executions', 'attempts', 'log_chunks']) {
       const column = table === 'executions' ? 'id' : 'execution_id';
-      expect(await plane.database.query(`select * from ${table} where ${column} like $1`, [`${batchId}%`])).toEqual([]);
+      expect(
+        await plane.database.query(`select * from ${table} where ${column} like $1`, [
+          `${batchId}%`,
+        ]),
+      ).toEqual([]);
     }
     expect((await ana.api.get(`/batches/${running.batchId}`)).status).toBe(200);
   });
@@ -162,7 +204,11 @@ describe('batches', () => {
     expect(second).toMatchObject({ reused: 1 });
     await clean();
     expect((await ana.api.get(`/batches/${first.batchId}`)).status).toBe(200);
-    expect(await ana.api.lines(`/executions/${second.batchId}-0/logs`)).toMatchObject([{ type: 'attempt' }, { type: 'chunk' }, { type: 'end' }]);
+    expect(await ana.api.lines(`/executions/${second.batchId}-0/logs`)).toMatchObject([
+      { type: 'attempt' },
+      { type: 'chunk' },
+      { type: 'end' },
+    ]);
     await ana.api.post(`/batches/${second.batchId}/cancel`);
     await clean();
     await clean();
@@ -176,26 +222,42 @@ describe('batches', () => {
   });
 
   test('whose upload was given up are cancelled, and may be submitted again', async () => {
-    const submission = toSubmission({ files: { 'main.py': 'given up' }, submission: { rerun: 'reuse' } });
+    const submission = toSubmission({
+      files: { 'main.py': 'given up' },
+      submission: { rerun: 'reuse' },
+    });
     const { body } = await ana.api.post('/batches', submission);
     await clean({ abandonedBefore: new Date(Date.now() - HOUR_MS), finishedBefore: NEVER });
-    expect((await ana.api.get(`/batches/${body.batchId}`)).body.counts).toMatchObject({ uploading: 1 });
+    expect((await ana.api.get(`/batches/${body.batchId}`)).body.counts).toMatchObject({
+      uploading: 1,
+    });
     await clean({ finishedBefore: NEVER });
     const { body: ended } = await ana.api.get(`/executions/${body.batchId}-0`);
     expect(ended).toMatchObject({ state: 'cancelled', reason: 'its upload was never completed' });
-    expect((await ana.api.post(`/batches/${body.batchId}/retry`)).body).toMatchObject({ error: { code: 'conflict' } });
+    expect((await ana.api.post(`/batches/${body.batchId}/retry`)).body).toMatchObject({
+      error: { code: 'conflict' },
+    });
     const again = await ana.api.post('/batches', submission);
-    expect(again.body).toMatchObject({ batchId: body.batchId, isAttached: true, state: 'uploading', requeued: 1, missing: [sha256('given up')] });
+    expect(again.body).toMatchObject({
+      batchId: body.batchId,
+      isAttached: true,
+      state: 'uploading',
+      requeued: 1,
+      missing: [sha256('given up')],
+    });
     expect(await worker.lease(1)).toEqual([]);
     await uploadBlob(ana.api, 'given up');
-    expect((await ana.api.post(`/batches/${body.batchId}/start`)).body).toMatchObject({ state: 'accepted' });
+    expect((await ana.api.post(`/batches/${body.batchId}/start`)).body).toMatchObject({
+      state: 'accepted',
+    });
     expect(await worker.leaseOne()).toMatchObject({ executionId: `${body.batchId}-0-2` });
   });
 });
 
 test('uploads that nobody went on with are dropped, those under way are not', async () => {
   const [old, young] = [sha256('old part'), sha256('young part')];
-  for (const name of [old, young]) await ana.api.put(`/blobs/${name}?offset=0&size=${3 << 20}`, Buffer.alloc(2 << 20));
+  for (const name of [old, young])
+    await ana.api.put(`/blobs/${name}?offset=0&size=${3 << 20}`, Buffer.alloc(2 << 20));
   const uploads = join(plane.blobFolder, 'uploads');
   await utimes(join(uploads, `${ana.id}-${old}.part`), new Date(0), new Date(0));
   await clean({ abandonedBefore: new Date(Date.now() - HOUR_MS), finishedBefore: NEVER });
@@ -207,9 +269,15 @@ test('uploads that nobody went on with are dropped, those under way are not', as
 test('bytes that lost their row, or never had one, go', async () => {
   const name = sha256('of a process that died in between');
   await blobs.put(Buffer.from('of a process that died in between'));
-  const refused = toSubmission({ spec: { image: 'x', sandbox: 'process' }, files: { 'main.py': 'refused' } });
+  const refused = toSubmission({
+    spec: { image: 'x', sandbox: 'process' },
+    files: { 'main.py': 'refused' },
+  });
   expect((await ana.api.post('/batches', refused)).status).toBe(400);
-  expect(await clean({ unusedBefore: new Date(Date.now() - HOUR_MS) }), 'they are too young').toMatchObject({ blobs: 0 });
+  expect(
+    await clean({ unusedBefore: new Date(Date.now() - HOUR_MS) }),
+    'they are too young',
+  ).toMatchObject({ blobs: 0 });
   expect(await onlyBlobs()).toMatchObject({ blobs: 2 });
   expect(await blobs.sizeOf(name)).toBeUndefined();
 });
@@ -233,7 +301,12 @@ describe('a race', () => {
     }
   }
 
-  const dayOld = () => clean({ unusedBefore: new Date(Date.now() - 24 * HOUR_MS), finishedBefore: NEVER, abandonedBefore: NEVER });
+  const dayOld = () =>
+    clean({
+      unusedBefore: new Date(Date.now() - 24 * HOUR_MS),
+      finishedBefore: NEVER,
+      abandonedBefore: NEVER,
+    });
 
   test('a submit that counts on a blob keeps it, though the sweep runs before it commits', async () => {
     const name = await uploadBlob(ana.api, 'counted on');
@@ -258,7 +331,10 @@ describe('a race', () => {
       await mayCommit;
     });
     await isDeleted;
-    const submitting = ana.api.post('/batches', toSubmission({ files: { 'main.py': 'on its way out' } }));
+    const submitting = ana.api.post(
+      '/batches',
+      toSubmission({ files: { 'main.py': 'on its way out' } }),
+    );
     commit();
     await cleaning;
     expect((await submitting).body).toMatchObject({ state: 'uploading', missing: [name] });
@@ -274,8 +350,14 @@ describe('a race', () => {
       await recordManifests(tx, blobs, { accountId: ana.id, manifests: [project] });
       await dayOld();
     });
-    expect(await plane.database.query('select 1 from manifests where sha256 = $1', [project.sha256])).toHaveLength(1);
-    expect(await plane.database.query('select 1 from manifest_blobs where manifest_sha256 = $1', [project.sha256])).toHaveLength(1);
+    expect(
+      await plane.database.query('select 1 from manifests where sha256 = $1', [project.sha256]),
+    ).toHaveLength(1);
+    expect(
+      await plane.database.query('select 1 from manifest_blobs where manifest_sha256 = $1', [
+        project.sha256,
+      ]),
+    ).toHaveLength(1);
     expect(await isHere(project.sha256)).toBe(true);
     expect(await isHere(sha256('same project'))).toBe(true);
   });
@@ -313,33 +395,50 @@ describe('a race', () => {
           const content = `contended ${n}`;
           for (let time = 0; time < 4; time += 1) {
             const batchId = await submitUntilStarted(gate, account, content);
-            if (time < 3) await plane.database.query('delete from batches where id = $1', [batchId]);
+            if (time < 3)
+              await plane.database.query('delete from batches where id = $1', [batchId]);
           }
           kept.push({ account, content });
         }),
       ),
     );
-    await submitting.finally(() => {
+    try {
+      await submitting;
+    } finally {
       isOver = true;
-      return sweeping;
-    });
+      await sweeping;
+    }
     for (const { account, content } of kept) {
       expect(await isHere(sha256(content), account), `${account.name}: ${content}`).toBe(true);
       expect((await blobs.read(sha256(content))).toString()).toBe(content);
     }
-    const projects = await plane.database.query<{ project: string }>('select distinct project_sha256 as project from batches');
+    const projects = await plane.database.query<{ project: string }>(
+      'select distinct project_sha256 as project from batches',
+    );
     expect(projects).toHaveLength(10);
     for (const { project } of projects) expect(await blobs.sizeOf(project)).toBeGreaterThan(0);
   });
 
   /** As a client: uploads what is missing for as long as something is. */
-  async function submitUntilStarted(gate: Gate, account: TestAccount, content: string): Promise<string> {
-    const { status, body } = await gate.together(() => account.api.post('/batches', toSubmission({ files: { 'main.py': content } })));
-    expect(status, `${JSON.stringify(body)} ${status === 200 ? '' : await plane.readLog()}`).toBe(200);
+  async function submitUntilStarted(
+    gate: Gate,
+    account: TestAccount,
+    content: string,
+  ): Promise<string> {
+    const { status, body } = await gate.together(() =>
+      account.api.post('/batches', toSubmission({ files: { 'main.py': content } })),
+    );
+    expect(status, `${JSON.stringify(body)} ${status === 200 ? '' : await plane.readLog()}`).toBe(
+      200,
+    );
     let { missing } = body;
     while (missing.length > 0) {
-      await account.api.put(`/blobs/${sha256(content)}?offset=0&size=${content.length}`, Buffer.from(content));
-      missing = (await gate.together(() => account.api.post(`/batches/${body.batchId}/start`))).body.missing;
+      await account.api.put(
+        `/blobs/${sha256(content)}?offset=0&size=${content.length}`,
+        Buffer.from(content),
+      );
+      missing = (await gate.together(() => account.api.post(`/batches/${body.batchId}/start`))).body
+        .missing;
     }
     return body.batchId;
   }

@@ -27,14 +27,21 @@ const BATCH_SIZE = 50;
 const BLOB_SIZE = 2000;
 
 /** Cleans up. What a kept batch, execution, log or environment refers to is never touched. May be ended at any point. */
-export async function sweep(deps: RetentionDeps, policy: RetentionPolicy, signal?: AbortSignal): Promise<Swept> {
+export async function sweep(
+  deps: RetentionDeps,
+  policy: RetentionPolicy,
+  signal?: AbortSignal,
+): Promise<Swept> {
   const { database } = deps;
-  const toTheEnd = (size: number, step: () => Promise<number>) => repeatWhileFull({ size, signal }, step);
+  const toTheEnd = (size: number, step: () => Promise<number>) =>
+    repeatWhileFull({ size, signal }, step);
   await toTheEnd(BATCH_SIZE, () => cancelAbandoned(database, policy.abandonedBefore));
   await deps.blobs.sweepUploads(policy.abandonedBefore);
   const batches = await toTheEnd(BATCH_SIZE, () => deleteBatches(database, policy.finishedBefore));
   await toTheEnd(BLOB_SIZE, () => deleteManifests(database, policy.unusedBefore));
-  await database.query("delete from environments where state = 'ready' and used_at < $1", [policy.finishedBefore]);
+  await database.query("delete from environments where state = 'ready' and used_at < $1", [
+    policy.finishedBefore,
+  ]);
   await toTheEnd(BLOB_SIZE, () => deleteRights(database, policy.unusedBefore));
   return { batches, blobs: await deleteBytes(deps, policy.unusedBefore, signal) };
 }
@@ -126,7 +133,11 @@ async function deleteRights(database: Database, before: Date): Promise<number> {
  * Then the bytes that nobody has a right to: also those of a submit that was refused, or of a process
  * that died between the two.
  */
-async function deleteBytes({ database, blobs }: RetentionDeps, before: Date, signal: AbortSignal | undefined): Promise<number> {
+async function deleteBytes(
+  { database, blobs }: RetentionDeps,
+  before: Date,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   // A database that knows of no blob at all is more likely the wrong one than that all of them are garbage.
   if ((await database.query('select 1 from blobs limit 1')).length === 0) return 0;
   let count = 0;

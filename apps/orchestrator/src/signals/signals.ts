@@ -65,7 +65,10 @@ export class Signals {
     const payloads = [...this.#pending].map((topic) => `${this.#origin} ${topic}`);
     this.#pending.clear();
     this.#database
-      .query('select pg_notify($1, payload) from unnest($2::text[]) as payload', [CHANNEL, payloads])
+      .query('select pg_notify($1, payload) from unnest($2::text[]) as payload', [
+        CHANNEL,
+        payloads,
+      ])
       .catch(() => undefined);
   }
 

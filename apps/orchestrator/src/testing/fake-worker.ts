@@ -35,16 +35,26 @@ export class FakeWorker {
   readonly traits: WorkerTraits;
   readonly api: ApiClient;
 
-  private constructor(url: string, registered: { id: string; token: string; traits: WorkerTraits }) {
+  private constructor(
+    url: string,
+    registered: { id: string; token: string; traits: WorkerTraits },
+  ) {
     this.id = registered.id;
     this.token = registered.token;
     this.traits = registered.traits;
     this.api = createApiClient(`${url}/api/v1/worker`, registered.token);
   }
 
-  static async register(url: string, joinToken: string, traits: Partial<WorkerTraits> = {}): Promise<FakeWorker> {
+  static async register(
+    url: string,
+    joinToken: string,
+    traits: Partial<WorkerTraits> = {},
+  ): Promise<FakeWorker> {
     const all = { ...TRAITS, ...traits };
-    const answer = await createApiClient(`${url}/api/v1/worker`, undefined).post('/register', { joinToken, ...all });
+    const answer = await createApiClient(`${url}/api/v1/worker`, undefined).post('/register', {
+      joinToken,
+      ...all,
+    });
     const reply = parse(registerReplySchema, answer);
     return new FakeWorker(url, { id: reply.workerId, token: reply.workerToken, traits: all });
   }
@@ -68,11 +78,16 @@ export class FakeWorker {
   }
 
   async heartbeat(leases: readonly LeaseRef[]): Promise<HeartbeatReply> {
-    return parse(heartbeatReplySchema, await this.api.post('/heartbeat', { leases: leases.map(refOf) }));
+    return parse(
+      heartbeatReplySchema,
+      await this.api.post('/heartbeat', { leases: leases.map(refOf) }),
+    );
   }
 
   /** Reports one item and returns what became of it. */
-  async report(item: NonNullable<ExchangeRequest['items']>[number]): Promise<ExchangeReply['results'][number] | undefined> {
+  async report(
+    item: NonNullable<ExchangeRequest['items']>[number],
+  ): Promise<ExchangeReply['results'][number] | undefined> {
     const { results } = await this.exchange({ items: [item] });
     return results[0];
   }
@@ -81,8 +96,13 @@ export class FakeWorker {
     return this.report(finished(lease, result));
   }
 
-  async log(lease: LeaseRef, chunks: readonly (Partial<LogItem> & { sequence: number })[]): Promise<void> {
-    await this.exchange({ logs: chunks.map((chunk) => ({ ...refOf(lease), stream: 'stdout', ...chunk })) });
+  async log(
+    lease: LeaseRef,
+    chunks: readonly (Partial<LogItem> & { sequence: number })[],
+  ): Promise<void> {
+    await this.exchange({
+      logs: chunks.map((chunk) => ({ ...refOf(lease), stream: 'stdout', ...chunk })),
+    });
   }
 
   /** Uploads bytes for the account of a leased execution; returns their name. */
@@ -93,7 +113,10 @@ export class FakeWorker {
   }
 
   tryUpload(lease: LeaseRef, bytes: Uint8Array): Promise<ApiAnswer> {
-    return this.api.put(`/blobs/${sha256(bytes)}?${leaseQuery(lease)}&offset=0&size=${bytes.length}`, bytes);
+    return this.api.put(
+      `/blobs/${sha256(bytes)}?${leaseQuery(lease)}&offset=0&size=${bytes.length}`,
+      bytes,
+    );
   }
 }
 
@@ -122,6 +145,7 @@ export function finished(lease: LeaseRef, result: Partial<FinishedItem> = {}): F
 }
 
 function parse<T>(schema: z.ZodType<T>, answer: ApiAnswer): T {
-  if (answer.status !== 200) throw new Error(`the control plane answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  if (answer.status !== 200)
+    throw new Error(`the control plane answered ${answer.status}: ${JSON.stringify(answer.body)}`);
   return schema.parse(answer.body);
 }

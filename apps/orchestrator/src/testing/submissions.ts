@@ -28,12 +28,28 @@ export interface BatchTraits {
 export function toSubmission(traits: BatchTraits = {}): Submission {
   const inputs = toEntries(traits.inputs ?? {});
   const { executions = 1 } = traits;
-  const names = typeof executions === 'number' ? Array.from({ length: executions }, (_, index) => `${index}`) : executions;
-  const wanted = inputs.length > 0 ? inputs.map((input) => ({ name: input.path, input })) : names.map((name) => ({ name, input: null }));
+  const names =
+    typeof executions === 'number'
+      ? Array.from({ length: executions }, (_, index) => `${index}`)
+      : executions;
+  const wanted =
+    inputs.length > 0
+      ? inputs.map((input) => ({ name: input.path, input }))
+      : names.map((name) => ({ name, input: null }));
   return {
-    spec: { script: 'main.py', root: '/home/ana/project', ...traits.spec, limits: { ...DEFAULT_LIMITS, ...traits.limits } },
+    spec: {
+      script: 'main.py',
+      root: '/home/ana/project',
+      ...traits.spec,
+      limits: { ...DEFAULT_LIMITS, ...traits.limits },
+    },
     project: { entries: toEntries(traits.files ?? {}) },
-    executions: wanted.map(({ name, input }) => ({ label: name, args: [name], input, identity: sha256(name) })),
+    executions: wanted.map(({ name, input }) => ({
+      label: name,
+      args: [name],
+      input,
+      identity: sha256(name),
+    })),
     ...traits.submission,
   };
 }
@@ -51,8 +67,11 @@ export async function submitBatch(api: ApiClient, traits: BatchTraits = {}): Pro
   if (status !== 200) throw new Error(`submit answered ${status}: ${JSON.stringify(body)}`);
   const reply = submitReplySchema.parse(body);
   if (reply.state === 'accepted') return reply;
-  const contents = Object.values({ ...traits.files, ...traits.inputs }).map((content) => Buffer.from(content));
-  for (const content of contents.filter((bytes) => reply.missing.includes(sha256(bytes)))) await uploadBlob(api, content);
+  const contents = Object.values({ ...traits.files, ...traits.inputs }).map((content) =>
+    Buffer.from(content),
+  );
+  for (const content of contents.filter((bytes) => reply.missing.includes(sha256(bytes))))
+    await uploadBlob(api, content);
   const started = startReplySchema.parse((await api.post(`/batches/${reply.batchId}/start`)).body);
   if (started.state !== 'accepted') throw new Error(`start misses ${started.missing.join(', ')}`);
   return reply;
@@ -68,7 +87,11 @@ export async function uploadBlob(api: ApiClient, content: string | Uint8Array): 
 }
 
 /** The event stream as far as it goes now, or with `follow=true` to the end of the batch. */
-export async function readEvents(api: ApiClient, batchId: string, query = ''): Promise<BatchEvent[]> {
+export async function readEvents(
+  api: ApiClient,
+  batchId: string,
+  query = '',
+): Promise<BatchEvent[]> {
   const lines = await api.lines(`/batches/${batchId}/events?${query}`);
   return lines.map((line) => batchEventSchema.parse(line));
 }

@@ -43,7 +43,9 @@ export interface TestControlPlane {
 export const TEST_ENCRYPTION_KEY = 'a key that is only good for tests, forty chars';
 const HOUR_MS = 3_600_000;
 
-export async function startTestControlPlane(environment: Record<string, string> = {}): Promise<TestControlPlane> {
+export async function startTestControlPlane(
+  environment: Record<string, string> = {},
+): Promise<TestControlPlane> {
   const folder = await mkdtemp(join(tmpdir(), 'nexus-orchestrator-'));
   const own = await createTestDatabase();
   const { database, url: databaseUrl } = own;
@@ -51,7 +53,12 @@ export async function startTestControlPlane(environment: Record<string, string> 
   const logPath = join(folder, 'log');
   const logger = createLogger({ name: 'test', level: 'trace', destination: logPath });
   const start = async (more: Record<string, string>) => {
-    const given = { DATABASE_URL: databaseUrl, BLOB_FOLDER: blobFolder, ENCRYPTION_KEY: TEST_ENCRYPTION_KEY, ...more };
+    const given = {
+      DATABASE_URL: databaseUrl,
+      BLOB_FOLDER: blobFolder,
+      ENCRYPTION_KEY: TEST_ENCRYPTION_KEY,
+      ...more,
+    };
     const app = await createApp(parseConfig(configSchema, given), { logger });
     return { app, url: await app.listen({ host: '127.0.0.1', port: 0 }) };
   };
@@ -66,11 +73,14 @@ export async function startTestControlPlane(environment: Record<string, string> 
       return running.url;
     },
     ...{ database, databaseUrl, blobFolder },
-    createAccount: (name = 'ana', keyName = 'laptop') => createAccount({ database, url: running.url }, { name, keyName }),
+    createAccount: (name = 'ana', keyName = 'laptop') =>
+      createAccount({ database, url: running.url }, { name, keyName }),
     addWorker: async (traits) => FakeWorker.register(running.url, await joinToken(), traits),
     createJoinToken: joinToken,
     readLog: async () => {
-      await new Promise<void>((resolve, reject) => logger.flush((error) => (error ? reject(error) : resolve())));
+      await new Promise<void>((resolve, reject) =>
+        logger.flush((error) => (error ? reject(error) : resolve())),
+      );
       return readFile(logPath, 'utf8');
     },
     restart: async (more = environment) => {
@@ -90,6 +100,9 @@ async function createAccount(
   { name, keyName }: { name: string; keyName: string },
 ): Promise<TestAccount> {
   const key = await createKey(place.database, { account: name, name: keyName });
-  const [row] = await place.database.query<{ id: string }>('select id from accounts where name = $1', [name]);
+  const [row] = await place.database.query<{ id: string }>(
+    'select id from accounts where name = $1',
+    [name],
+  );
   return { name, id: row?.id ?? '', key, api: createApiClient(`${place.url}/api/v1`, key) };
 }

@@ -23,11 +23,16 @@ export async function claimEnvironment(
       [wanted.accountId, wanted.key],
     );
     if (found[0]) return { state: 'ready', ...found[0] };
-    return (await takeBuild(tx, wanted)) ? { state: 'build' } : { state: 'wait', retryMs: RETRY_MS };
+    return (await takeBuild(tx, wanted))
+      ? { state: 'build' }
+      : { state: 'wait', retryMs: RETRY_MS };
   });
 }
 
-async function takeBuild(tx: Queryable, wanted: { accountId: string; key: string; workerId: string }): Promise<boolean> {
+async function takeBuild(
+  tx: Queryable,
+  wanted: { accountId: string; key: string; workerId: string },
+): Promise<boolean> {
   const taken = await tx.query(
     `insert into environments (account_id, key, state, builder_id, build_deadline)
      values ($1, $2, 'building', $3, now() + $4 * interval '1 millisecond')
@@ -42,7 +47,9 @@ async function takeBuild(tx: Queryable, wanted: { accountId: string; key: string
   return taken.length > 0;
 }
 
-export type BuildResult = { state: 'ready'; sha256: string; sizeBytes: number } | { state: 'failed' };
+export type BuildResult =
+  | { state: 'ready'; sha256: string; sizeBytes: number }
+  | { state: 'failed' };
 
 export async function finishEnvironment(
   database: Database,
@@ -65,7 +72,11 @@ export async function finishEnvironment(
 }
 
 /** The account a worker may act for: that of an execution it holds now. Throws AppError lease_lost otherwise. */
-export async function accountOfLease(database: Database, workerId: string, lease: LeaseRef): Promise<string> {
+export async function accountOfLease(
+  database: Database,
+  workerId: string,
+  lease: LeaseRef,
+): Promise<string> {
   const rows = await database.query<{ accountId: string }>(
     `select account_id as "accountId" from executions
      where id = $1 and epoch = $2 and worker_id = $3 and state in ('leased', 'running', 'publishing')`,

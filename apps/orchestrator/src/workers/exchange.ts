@@ -1,4 +1,10 @@
-import type { Capacity, ExchangeReply, exchangeRequestSchema, Lease, ReportItem } from '@nexus/grid/contract';
+import type {
+  Capacity,
+  ExchangeReply,
+  exchangeRequestSchema,
+  Lease,
+  ReportItem,
+} from '@nexus/grid/contract';
 import type { z } from 'zod';
 
 import { storeLogs } from '../logs/log-store.ts';
@@ -26,7 +32,10 @@ export async function exchange(
   const { request, signal } = call;
   await storeLogs(deps, worker.id, request.logs);
   const { results, leases } = await takeTurn(deps, worker, request);
-  let reply = results.length > 0 ? await hand(deps, worker, { request, leases }) : await look(deps, worker, request);
+  let reply =
+    results.length > 0
+      ? await hand(deps, worker, { request, leases })
+      : await look(deps, worker, request);
   const deadline = Date.now() + request.waitMs;
   for (;;) {
     // Whoever asked has gone meanwhile: nobody will hear of these leases.
@@ -58,14 +67,24 @@ async function takeTurn(
   const outputs = await storeOutputs(deps, items);
   const report: Report = { worker, items, outputs, maxTimesLost: deps.maxTimesLost };
   const claim = request.capacity ? claimRequest(deps, worker, request.capacity) : undefined;
-  const isLarge = [...outputs.values()].some(({ manifest }) => manifest.entries.length > MANY_FILES);
-  const turn = isLarge ? { reported: await takeReport(deps, report), leases: [] } : await deps.turns.take({ report, claim });
+  const isLarge = [...outputs.values()].some(
+    ({ manifest }) => manifest.entries.length > MANY_FILES,
+  );
+  const turn = isLarge
+    ? { reported: await takeReport(deps, report), leases: [] }
+    : await deps.turns.take({ report, claim });
   announce(deps, items, turn.reported);
   return { results: turn.reported.results, leases: turn.leases };
 }
 
 function claimRequest(deps: WorkerDeps, worker: WorkerIdentity, capacity: Capacity): ClaimRequest {
-  return { workerId: worker.id, capacity, total: worker, offers: worker.offers, leaseMs: deps.leaseMs };
+  return {
+    workerId: worker.id,
+    capacity,
+    total: worker,
+    offers: worker.offers,
+    leaseMs: deps.leaseMs,
+  };
 }
 
 function announce(deps: WorkerDeps, items: readonly ReportItem[], outcome: ReportOutcome): void {
@@ -76,7 +95,10 @@ function announce(deps: WorkerDeps, items: readonly ReportItem[], outcome: Repor
   );
 }
 
-async function storeOutputs(deps: WorkerDeps, items: readonly ReportItem[]): Promise<Map<number, StoredManifest>> {
+async function storeOutputs(
+  deps: WorkerDeps,
+  items: readonly ReportItem[],
+): Promise<Map<number, StoredManifest>> {
   const stored = new Map<number, StoredManifest>();
   for (const [position, item] of items.entries()) {
     if (item.kind !== 'finished' || item.outputs === null) continue;
@@ -101,14 +123,22 @@ async function hand(
   { request, leases }: { request: Exchange; leases: readonly Lease[] },
 ): Promise<Found> {
   // A call that does not wait only brings and takes; commands come with the next poll or heartbeat.
-  const commands = request.waitMs > 0 ? await listCommands(deps, worker.id) : { cancel: [], drain: false };
+  const commands =
+    request.waitMs > 0 ? await listCommands(deps, worker.id) : { cancel: [], drain: false };
   const known = new Set(request.knownCancels);
   const cancel = commands.cancel.filter((lease) => !known.has(lease.executionId));
   if (leases.length === 0) return { leases: [], batches: [], cancel, drain: commands.drain };
   const { batches, sealed } = await loadLeasedBatches(deps, leases, new Set(request.knownBatches));
   await failSealed(deps, worker, { leases, sealed });
-  deps.signals.notify(...[...new Set(leases.map((lease) => lease.batchId))].map((id): Topic => `batch:${id}`));
-  return { leases: leases.filter((lease) => !sealed.has(lease.batchId)), batches, cancel, drain: commands.drain };
+  deps.signals.notify(
+    ...[...new Set(leases.map((lease) => lease.batchId))].map((id): Topic => `batch:${id}`),
+  );
+  return {
+    leases: leases.filter((lease) => !sealed.has(lease.batchId)),
+    batches,
+    cancel,
+    drain: commands.drain,
+  };
 }
 
 /** No worker will ever get the `--env` values of these: they fail with the reason, and hold up nobody else's work. */
@@ -121,10 +151,30 @@ async function failSealed(
     const why = sealed.get(batchId);
     if (why === undefined) return [];
     const reason = `its --env values cannot be opened: ${why}`;
-    const nothing = { outputs: null, logs: { stdoutBytes: 0, stderrBytes: 0, droppedBytes: 0 }, usage: { wallMs: null, cpuMs: null, maxMemoryBytes: null } };
-    return [{ executionId, epoch, kind: 'finished', outcome: 'failed', exitCode: null, reason, sandbox: '', ...nothing }];
+    const nothing = {
+      outputs: null,
+      logs: { stdoutBytes: 0, stderrBytes: 0, droppedBytes: 0 },
+      usage: { wallMs: null, cpuMs: null, maxMemoryBytes: null },
+    };
+    return [
+      {
+        executionId,
+        epoch,
+        kind: 'finished',
+        outcome: 'failed',
+        exitCode: null,
+        reason,
+        sandbox: '',
+        ...nothing,
+      },
+    ];
   });
   if (items.length === 0) return;
-  const outcome = await takeReport(deps, { worker, items, outputs: new Map(), maxTimesLost: deps.maxTimesLost });
+  const outcome = await takeReport(deps, {
+    worker,
+    items,
+    outputs: new Map(),
+    maxTimesLost: deps.maxTimesLost,
+  });
   announce(deps, items, outcome);
 }

@@ -22,7 +22,12 @@ export async function heartbeat(
      update executions e set lease_until = now() + $2 * interval '1 millisecond'
      from seen, held where e.id = held.id
      returning e.id as "executionId", e.epoch`,
-    [worker.id, deps.leaseMs, leases.map((lease) => lease.executionId), leases.map((lease) => lease.epoch)],
+    [
+      worker.id,
+      deps.leaseMs,
+      leases.map((lease) => lease.executionId),
+      leases.map((lease) => lease.epoch),
+    ],
   );
   // The epoch is part of the name: a worker may hold anew what it still winds down under the lease before.
   const keptNames = new Set(kept.map(nameOf));
@@ -38,7 +43,11 @@ const UNHEARD_SECONDS = 10;
  * Leases the worker does not name although it should know of them by now: the answer that gave them
  * never arrived. Nothing was started, so they are queued again and count as no attempt.
  */
-async function releaseUnheard(deps: WorkerDeps, worker: WorkerIdentity, leases: readonly LeaseRef[]): Promise<void> {
+async function releaseUnheard(
+  deps: WorkerDeps,
+  worker: WorkerIdentity,
+  leases: readonly LeaseRef[],
+): Promise<void> {
   const unheard = await deps.database.query<LeaseRef>(
     `select id as "executionId", epoch from executions
      where worker_id = $1 and state = 'leased' and leased_at < now() - $2 * interval '1 second' and id <> all($3)`,

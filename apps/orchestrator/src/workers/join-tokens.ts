@@ -11,12 +11,10 @@ export async function createJoinToken(
   options: { expiresAt: Date; isReusable: boolean },
 ): Promise<string> {
   const token = createToken(JOIN_KIND, randomId());
-  await database.query('insert into join_tokens (id, secret_hash, is_reusable, expires_at) values ($1, $2, $3, $4)', [
-    token.id,
-    token.secretHash,
-    options.isReusable,
-    options.expiresAt,
-  ]);
+  await database.query(
+    'insert into join_tokens (id, secret_hash, is_reusable, expires_at) values ($1, $2, $3, $4)',
+    [token.id, token.secretHash, options.isReusable, options.expiresAt],
+  );
   return token.text;
 }
 
@@ -24,9 +22,10 @@ export async function createJoinToken(
 export async function redeemJoinToken(database: Database, text: string): Promise<void> {
   const token = parseToken(JOIN_KIND, text);
   if (!token) throw new AppError('unauthorized', 'the join token is not valid');
-  const rows = await database.query<{ secretHash: Buffer }>('select secret_hash as "secretHash" from join_tokens where id = $1', [
-    token.id,
-  ]);
+  const rows = await database.query<{ secretHash: Buffer }>(
+    'select secret_hash as "secretHash" from join_tokens where id = $1',
+    [token.id],
+  );
   if (!rows[0] || !isSecretValid(token.secret, rows[0].secretHash)) {
     throw new AppError('unauthorized', 'the join token is not valid');
   }
@@ -35,5 +34,6 @@ export async function redeemJoinToken(database: Database, text: string): Promise
      where id = $1 and expires_at > now() and (is_reusable or used_at is null) returning id`,
     [token.id],
   );
-  if (redeemed.length === 0) throw new AppError('unauthorized', 'the join token was used or has expired');
+  if (redeemed.length === 0)
+    throw new AppError('unauthorized', 'the join token was used or has expired');
 }

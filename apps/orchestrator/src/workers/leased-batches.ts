@@ -45,5 +45,8 @@ export async function loadLeasedBatches(
 function unsealEnv(deps: WorkerDeps, batch: Pick<Row, 'id' | 'accountId'>, sealed: string | null) {
   if (sealed === null) return {};
   // True by `insertBatch`, the only writer: what was sealed is a record of strings.
-  return JSON.parse(deps.vault.unseal(sealed, ['batch env', batch.accountId, batch.id])) as Record<string, string>;
+  return JSON.parse(deps.vault.unseal(sealed, ['batch env', batch.accountId, batch.id])) as Record<
+    string,
+    string
+  >;
 }

@@ -10,7 +10,17 @@ export async function releaseLeases(
   worker: WorkerIdentity,
   leases: readonly LeaseRef[],
 ): Promise<void> {
-  const items = leases.map(({ executionId, epoch }) => ({ executionId, epoch, kind: 'released' as const }));
-  const { batchIds } = await report(deps, { worker, items, outputs: new Map(), maxTimesLost: deps.maxTimesLost });
-  if (batchIds.length > 0) deps.signals.notify('queue', ...batchIds.map((id) => `batch:${id}` as const));
+  const items = leases.map(({ executionId, epoch }) => ({
+    executionId,
+    epoch,
+    kind: 'released' as const,
+  }));
+  const { batchIds } = await report(deps, {
+    worker,
+    items,
+    outputs: new Map(),
+    maxTimesLost: deps.maxTimesLost,
+  });
+  if (batchIds.length > 0)
+    deps.signals.notify('queue', ...batchIds.map((id) => `batch:${id}` as const));
 }

@@ -33,7 +33,14 @@ export class WorkerRegistry {
       `insert into workers (id, name, secret_hash, state, slots, cpus, memory_bytes, drivers, runtimes)
        values ($1, $2, $3, 'active', $4, $5, $6, $7, $8)`,
       [
-        ...[token.id, request.name, token.secretHash, request.slots, request.cpus, request.memoryBytes],
+        ...[
+          token.id,
+          request.name,
+          token.secretHash,
+          request.slots,
+          request.cpus,
+          request.memoryBytes,
+        ],
         ...[request.drivers, request.runtimes],
       ],
     );
@@ -46,7 +53,9 @@ export class WorkerRegistry {
     if (known) return known;
     const token = parseToken(WORKER_KIND, text);
     if (!token) throw new AppError('unauthorized', 'the worker token is missing or wrong');
-    const rows = await this.#database.query<WorkerIdentity & { secretHash: Buffer; drivers: string[] }>(
+    const rows = await this.#database.query<
+      WorkerIdentity & { secretHash: Buffer; drivers: string[] }
+    >(
       `select id, slots, cpus, memory_bytes as "memoryBytes", price_micros_per_hour as "priceMicrosPerHour",
          drivers, secret_hash as "secretHash"
        from workers where id = $1 and state <> 'gone'`,
@@ -91,7 +100,8 @@ export class WorkerRegistry {
 
   async leave(workerId: string): Promise<void> {
     await this.#database.query("update workers set state = 'gone' where id = $1", [workerId]);
-    for (const [text, identity] of this.#known) if (identity.id === workerId) this.#known.delete(text);
+    for (const [text, identity] of this.#known)
+      if (identity.id === workerId) this.#known.delete(text);
   }
 }
 

@@ -45,6 +45,8 @@ class BlobUpload {
   readonly #source: BlobSource;
   readonly #request: UploadRequest;
   #offset = 0;
+  /** Bytes that the progress was told of. */
+  #told = 0;
   #complete = false;
 
   constructor(job: { api: GridApi; sha256: string; source: BlobSource; request: UploadRequest }) {
@@ -103,10 +105,15 @@ class BlobUpload {
       return bytes.subarray(offset);
     }
     const range = { path, start: start + offset, sizeBytes: sizeBytes - offset };
-    return {
-      stream: Readable.from(readRange(range), { objectMode: false }),
-      sizeBytes: range.sizeBytes,
-    };
+    const stream = Readable.from(this.#countedPieces(range), { objectMode: false });
+    return { stream, sizeBytes: range.sizeBytes };
+  }
+
+  async *#countedPieces(range: FileRange): AsyncGenerator<Buffer> {
+    for await (const piece of readRange(range)) {
+      yield piece;
+      this.#tell(piece.length);
+    }
   }
 
   /** Answers that say how to go on, rather than that something failed. */
@@ -141,8 +148,14 @@ class BlobUpload {
   }
 
   #moveTo(offset: number): void {
-    this.#request.progress?.onBytes(offset - this.#offset);
     this.#offset = offset;
+    // What was on its way when a connection broke did not arrive.
+    this.#tell(offset - this.#told);
+  }
+
+  #tell(count: number): void {
+    this.#told += count;
+    this.#request.progress?.onBytes(count);
   }
 
   #sleepOptions() {

@@ -49,10 +49,10 @@ async function observeHere({
 }
 
 async function observeThere(session: RunSession): Promise<Observation[]> {
-  const { api, prepared, interruption } = session;
+  const { api, prepared, interruption, screen } = session;
   // An earlier result would prove nothing about the grid as it is now.
   prepared.submission.rerun = 'always';
-  const { batchId } = await submitRun(api, prepared, { signal: interruption.cancelled });
+  const { batchId } = await submitRun(api, prepared, { signal: interruption.cancelled, screen });
   try {
     const observations: Observation[] = [];
     for (const index of prepared.submission.executions.keys()) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { flatNames, outputFolders, safeName } from './layout.ts';
 
 const files = (...paths: string[]) =>
-  paths.map((path) => ({ text: path, path: `/home/a/${path}` }));
+  paths.map((path) => ({ text: path, path: `/home/ana/${path}` }));
 const values = (...texts: string[]) => texts.map((text) => ({ text, path: null }));
 
 describe('outputFolders', () => {

@@ -17,11 +17,12 @@ export interface OutputsSource {
 export function gridOutputs(
   api: GridApi,
   known: Pick<OutputsSource, 'home' | 'sent'>,
+  onBytes?: (count: number) => void,
 ): OutputsSource {
   return {
     ...known,
     manifestOf: ({ id }) => api.getOutputs(id),
     fetch: (_execution, { sha256, sizeBytes }, path) =>
-      downloadBlob(api, { sha256, sizeBytes, path }),
+      downloadBlob(api, { sha256, sizeBytes, path, ...(onBytes ? { onBytes } : {}) }),
   };
 }

@@ -13,7 +13,7 @@ const file = (path: string, digit: string): FileEntry => ({
 });
 const spec: BatchSpec = {
   script: 'x.py',
-  root: '/home/a/project',
+  root: '/home/ana/project',
   workingDirectory: '',
   runtime: null,
   image: null,

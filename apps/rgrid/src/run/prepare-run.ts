@@ -38,6 +38,8 @@ export interface PreparedRun {
 export interface PrepareHooks {
   /** Throws to stop; called before anything is read or sent. */
   confirmLarge(large: LargeProject): Promise<void>;
+  /** Called before so much is read that it takes a while. */
+  onReading(bytes: number): Promise<void>;
 }
 
 /** Finds, reads and names everything that travels, and writes the submission. */
@@ -47,12 +49,12 @@ export async function prepareRun(
   hooks: PrepareHooks,
 ): Promise<PreparedRun> {
   const inputFiles = (plan.inputs ?? []).map((input) => inputFile(plan, input));
-  const findings = gatherRun(plan, inputFiles);
-  const cache = await hashCache(context, plan, findings);
-  const large = findLargeProject(unseenFiles(findings, cache));
-  if (large && !plan.options.isConfirmed) await hooks.confirmLarge(large);
-  const stdin = await stdinOf(context, plan.options.stdin);
   const inputs = inputFiles.filter((file) => file !== undefined);
+  const findings = gatherRun(plan, inputFiles);
+  const found = { chosen: findings.chosen, project: [...findings.files.values()], inputs };
+  const cache = await hashCache(context, plan, [...found.project, ...inputs]);
+  await checkSize(plan, { found, cache, hooks, home: context.home });
+  const stdin = await stdinOf(context, plan.options.stdin);
   const packed = await pack({ findings, inputs, cache });
   if (stdin) packed.sources.set(stdin.sha256, stdin.source);
   return {
@@ -109,10 +111,10 @@ const CACHE_FROM_BYTES = 2e6;
 async function hashCache(
   context: Context,
   plan: RunPlan,
-  findings: Findings,
+  files: readonly ProjectFile[],
 ): Promise<HashCache | undefined> {
-  const total = [...findings.files.values()].reduce((sum, file) => sum + file.sizeBytes, 0);
-  if (total < CACHE_FROM_BYTES && findings.files.size < 500) return undefined;
+  const total = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  if (total < CACHE_FROM_BYTES && files.length < 500) return undefined;
   const folder = context.env['XDG_CACHE_HOME'] ?? join(context.home, '.cache');
   const { HashCache } = await import('../project/hash-cache.ts');
   return HashCache.load(join(folder, 'rgrid', 'hashes'), plan.project.root);
@@ -136,10 +138,47 @@ async function stdinOf(
   return readStdin(context, mode);
 }
 
-function unseenFiles(findings: Findings, cache: HashCache | undefined): ProjectFile[] {
-  return [...findings.files.values()].filter(
-    (file) => !findings.chosen.has(file.path) && !cache?.find(file),
+interface Found {
+  project: readonly ProjectFile[];
+  inputs: readonly ProjectFile[];
+  /** Manifest paths that arguments name. */
+  chosen: ReadonlySet<string>;
+}
+
+/** Reading this much takes long enough to say so. */
+const TELL_FROM_BYTES = 1e9;
+
+async function checkSize(plan: RunPlan, { found, cache, hooks, home }: SizeCheck): Promise<void> {
+  const isUnseen = (file: ProjectFile) => !cache?.find(file);
+  const unseen = found.project.filter(isUnseen);
+  const large = await findLarge(
+    plan,
+    unseen.filter((file) => !found.chosen.has(file.path)),
+    home,
   );
+  if (large && !plan.options.isConfirmed) await hooks.confirmLarge(large);
+  const toRead = [...unseen, ...found.inputs.filter(isUnseen)];
+  const bytes = toRead.reduce((sum, file) => sum + file.sizeBytes, 0);
+  if (bytes >= TELL_FROM_BYTES) await hooks.onReading(bytes);
+}
+
+async function findLarge(
+  { project }: RunPlan,
+  files: readonly ProjectFile[],
+  home: string,
+): Promise<LargeProject | undefined> {
+  if (!findLargeProject(files)) return undefined;
+  // What earlier runs brought here was no surprise then, and the platform has it.
+  const { Ledger } = await import('../outputs/ledger.ts');
+  const ledger = Ledger.load(home, project.root);
+  return findLargeProject(files.filter((file) => ledger.contentsOf(file.path).length === 0));
+}
+
+interface SizeCheck {
+  found: Found;
+  cache: HashCache | undefined;
+  hooks: PrepareHooks;
+  home: string;
 }
 
 interface Contents {

@@ -1,16 +1,20 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
+import { formatBytes } from '@nexus/kit/bytes';
+
 import { withPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { COMMON_FLAGS, type Flag } from '../flags/flag.ts';
 import { Problem, usageProblem } from '../problem.ts';
 import { askChoice, askYesNo, canAsk } from '../terminal/ask.ts';
+import { isWithin } from '../project/project-folder.ts';
 import { Screen } from '../terminal/screen.ts';
+import { quoted } from '../terminal/text.ts';
 import { Interruption, type InterruptChoice } from './interruption.ts';
 import { parseRunWords, type RunWords } from './parse-run-words.ts';
-import { planRun } from './plan-run.ts';
+import { planRun, type RunPlan } from './plan-run.ts';
 import { prepareRun, type PreparedRun } from './prepare-run.ts';
 import { RUN_FLAGS } from './run-flags.ts';
 import type { RunSession } from './run-session.ts';
@@ -32,9 +36,10 @@ export async function runCommand(context: Context, words: readonly string[]): Pr
     stderr: context.stderr,
     isQuiet,
   });
-  await sayFlagNotes(parsed, screen);
+  await sayNotes(parsed, plan, screen);
   const prepared = await prepareRun(context, plan, {
     confirmLarge: (large) => confirmLarge(context, large.message),
+    onReading: (bytes) => screen.say(`reading ${formatBytes(bytes)}`),
   });
   try {
     for (const note of prepared.notes) await screen.say(note);
@@ -84,7 +89,7 @@ async function onGrid(session: RunSession): Promise<ExitCode> {
     const { checkParity } = await import('../check/check-parity.ts');
     return checkParity(session);
   }
-  const submitted = submitRun(api, prepared, { signal: interruption.cancelled });
+  const submitted = submitRun(api, prepared, { signal: interruption.cancelled, screen });
   // Loaded while the platform is at work: 20 ms that nobody waits for.
   const following = Promise.all([
     import('./run-single.ts'),
@@ -116,7 +121,22 @@ async function printDetached(
   return EXIT.ok;
 }
 
-async function sayFlagNotes(words: RunWords, screen: Screen): Promise<void> {
+async function sayNotes(words: RunWords, plan: RunPlan, screen: Screen): Promise<void> {
+  const own = words.args.slice(0, words.args.length - words.verbatim);
+  for (const [index, word] of own.entries()) {
+    const isPair = /^[A-Za-z_]\w*=/.test(own[index + 1] ?? '');
+    if ((word !== '-e' && word !== '-m') || !isPair) continue;
+    await screen.say(
+      `${word} goes to ${words.script}; rgrid's own ${word} stands before the script`,
+    );
+  }
+  const { script, project } = plan;
+  if (screen.stderr.isTerminal && !isWithin(project.root, script.path)) {
+    await screen.say(
+      `${quoted(script.text)} is outside of this folder and travels without its neighbours`,
+    );
+  }
+
   for (const name of words.leftToScript) {
     await screen.say(
       `--${name} goes to ${words.script}, which has a flag of that name; rgrid's own go before the script`,

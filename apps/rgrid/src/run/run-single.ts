@@ -54,15 +54,18 @@ async function finish(session: RunSession, execution: Execution): Promise<Single
 async function bringBack(session: RunSession, execution: Execution): Promise<string[]> {
   // Many scripts only print; these modules are loaded for the others.
   const { fetchOutputs } = await import('../outputs/fetch-outputs.ts');
+  const { TransferBar } = await import('../terminal/transfer-bar.ts');
   const { gridOutputs } = await import('../outputs/outputs-source.ts');
   const { reportOutputs } = await import('../outputs/report-outputs.ts');
-  const source = gridOutputs(session.api, knownHere(session));
-  const report = await fetchOutputs(source, {
-    execution,
-    folder: outputFolder(session),
-  });
-  await reportOutputs(session.screen, report);
-  return report.placed;
+  const bar = new TransferBar(session.screen, 'fetching', execution.outputs?.sizeBytes ?? 0);
+  const source = gridOutputs(session.api, knownHere(session), (count) => bar.onBytes(count));
+  try {
+    const report = await fetchOutputs(source, { execution, folder: outputFolder(session) });
+    await reportOutputs(session.screen, report);
+    return report.placed;
+  } finally {
+    await bar.finish();
+  }
 }
 
 async function explainUnfinished(

@@ -1,13 +1,12 @@
 import type { SubmitReply } from '@nexus/grid/contract';
 
 import type { GridApi } from '../api/grid-api.ts';
-import type { UploadProgress } from '../api/upload-blobs.ts';
+import type { Screen } from '../terminal/screen.ts';
 import type { PreparedRun } from './prepare-run.ts';
 
 export interface SubmitHooks {
   signal: AbortSignal;
-  /** Called once it is known what has to be sent. */
-  onUpload?(sizeBytes: number): UploadProgress;
+  screen: Screen;
 }
 
 /** Submits, sends what the platform lacks, and starts. With everything there already it is one call. */
@@ -21,15 +20,7 @@ export async function submitRun(
   try {
     while (state === 'uploading') {
       hooks.signal.throwIfAborted();
-      const progress = hooks.onUpload?.(sizeOf(missing, prepared));
-      // On the usual path everything is there already, and this is never needed.
-      const { uploadBlobs } = await import('../api/upload-blobs.ts');
-      await uploadBlobs(api, {
-        sources: prepared.sources,
-        missing,
-        progress,
-        signal: hooks.signal,
-      });
+      await upload(api, prepared, { ...hooks, missing });
       ({ state, missing } = await api.start(reply.batchId));
     }
   } catch (error) {
@@ -40,6 +31,19 @@ export async function submitRun(
   return { ...reply, state, missing };
 }
 
-function sizeOf(missing: readonly string[], prepared: PreparedRun): number {
-  return missing.reduce((sum, sha256) => sum + (prepared.sources.get(sha256)?.sizeBytes ?? 0), 0);
+async function upload(
+  api: GridApi,
+  { sources }: PreparedRun,
+  { missing, signal, screen }: SubmitHooks & { missing: readonly string[] },
+): Promise<void> {
+  // On the usual path everything is there already, and these are never needed.
+  const { uploadBlobs } = await import('../api/upload-blobs.ts');
+  const { TransferBar } = await import('../terminal/transfer-bar.ts');
+  const sizeBytes = missing.reduce((sum, sha256) => sum + (sources.get(sha256)?.sizeBytes ?? 0), 0);
+  const progress = new TransferBar(screen, 'sending', sizeBytes);
+  try {
+    await uploadBlobs(api, { sources, missing, progress, signal });
+  } finally {
+    await progress.finish();
+  }
 }

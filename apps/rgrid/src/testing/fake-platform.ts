@@ -351,7 +351,6 @@ function send(response: ServerResponse, value: unknown): true {
   return true;
 }
 
-// oxlint-disable-next-line max-params -- a status, its code and, for one of them, a detail
 function sendError(
   response: ServerResponse,
   status: number,

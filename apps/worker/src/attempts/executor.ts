@@ -75,7 +75,10 @@ export class Executor {
     try {
       await this.#options.start(held);
     } catch (error) {
-      this.#options.logger.error({ err: error, executionId: held.lease.executionId }, 'an attempt ended in an error of our own');
+      this.#options.logger.error(
+        { err: error, executionId: held.lease.executionId },
+        'an attempt ended in an error of our own',
+      );
     } finally {
       this.#startedAt.delete(held);
       this.#options.book.release(held);

@@ -18,7 +18,8 @@ export function leaseSource(options: {
   signal: AbortSignal;
 }): BlobSource & { fetchTo(blob: BlobRef, destination: string): Promise<void> } {
   const { client, cache, lease, signal } = options;
-  const fetch = (blob: BlobRef, destination: string) => downloadBlob(client, { lease, blob, destination, signal });
+  const fetch = (blob: BlobRef, destination: string) =>
+    downloadBlob(client, { lease, blob, destination, signal });
   const fetchTo = (blob: BlobRef, destination: string) => cache.copyTo(blob, destination, fetch);
   return {
     fetchTo,

@@ -1,11 +1,23 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { manifestSchema, type FinishedItem, type LeaseRef, type Manifest } from '@nexus/grid/contract';
+import {
+  manifestSchema,
+  type FinishedItem,
+  type LeaseRef,
+  type Manifest,
+} from '@nexus/grid/contract';
 import { errorMessage } from '@nexus/kit/errors';
 import type { Logger } from '@nexus/kit/logger';
 import type { SandboxDriver } from '@nexus/sandbox';
-import { inParallel, makeAttemptFolder, runAttempt, type AttemptResult, type Interpreters } from '@nexus/workspace';
+import {
+  inParallel,
+  makeAttemptFolder,
+  removeTree,
+  runAttempt,
+  type AttemptResult,
+  type Interpreters,
+} from '@nexus/workspace';
 
 import type { BlobCache } from '../blobs/blob-cache.ts';
 import { uploadFile } from '../blobs/blob-transfer.ts';
@@ -45,7 +57,7 @@ export async function runLease(deps: AttemptDeps, held: HeldLease): Promise<void
     await reportFailure(deps, held, { ref, error });
   } finally {
     deps.onSlotFree(held);
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) =>
+    await removeTree(folder).catch((error: unknown) =>
       deps.logger.warn({ err: error }, 'could not remove the folder of an attempt'),
     );
     const durationMs = Math.round(performance.now() - startedAt);
@@ -58,7 +70,11 @@ interface Place {
   folder: string;
 }
 
-async function runInFolder(deps: AttemptDeps, held: HeldLease, { ref, folder }: Place): Promise<void> {
+async function runInFolder(
+  deps: AttemptDeps,
+  held: HeldLease,
+  { ref, folder }: Place,
+): Promise<void> {
   const { lease, batch, controller } = held;
   const { signal } = controller;
   signal.throwIfAborted();
@@ -81,13 +97,21 @@ async function runInFolder(deps: AttemptDeps, held: HeldLease, { ref, folder }: 
     interpreters: deps.interpreters,
     stdinPath: await fetchStdin(source, held, folder),
     signal,
-    installDependencies: (runtime) => deps.environments.install({ held, ref, driver, source, runtime, pump }),
-    onStarted: () => void deps.mailbox.report({ ...ref, kind: 'running', sandbox: driver.name, startedAtMs: performance.now() }),
+    installDependencies: (runtime) =>
+      deps.environments.install({ held, ref, driver, source, runtime, pump }),
+    onStarted: () =>
+      void deps.mailbox.report({
+        ...ref,
+        kind: 'running',
+        sandbox: driver.name,
+        startedAtMs: performance.now(),
+      }),
     onOutput: async (streams) => {
       logs = await pump.run(streams);
     },
   });
-  if (signal.aborted && signal.reason !== 'cancelled') throw new Error(`stopped: ${String(signal.reason)}`);
+  if (signal.aborted && signal.reason !== 'cancelled')
+    throw new Error(`stopped: ${String(signal.reason)}`);
   deps.onSlotFree(held);
   await publish(deps, { ref, result, signal });
   const usage = result.usage;
@@ -134,7 +158,11 @@ async function readProject(source: Source, name: string, folder: string): Promis
   return manifest;
 }
 
-async function fetchStdin(source: Source, { batch }: HeldLease, folder: string): Promise<string | undefined> {
+async function fetchStdin(
+  source: Source,
+  { batch }: HeldLease,
+  folder: string,
+): Promise<string | undefined> {
   if (batch.spec.stdin === null) return undefined;
   const path = join(folder, 'stdin');
   await source.fetchTo(batch.spec.stdin, path);
@@ -149,15 +177,23 @@ async function publish(
   const files = result.changes.manifest.entries.filter((entry) => entry.type === 'file');
   if (files.length === 0) return;
   void deps.mailbox.report({ ...ref, kind: 'publishing' });
-  const missing = await deps.client.listMissing(ref, files.map(({ sha256: name, sizeBytes }) => ({ sha256: name, sizeBytes })));
-  const firstOfEach = new Map(files.filter((file) => missing.has(file.sha256)).map((file) => [file.sha256, file]));
+  const missing = await deps.client.listMissing(
+    ref,
+    files.map(({ sha256: name, sizeBytes }) => ({ sha256: name, sizeBytes })),
+  );
+  const firstOfEach = new Map(
+    files.filter((file) => missing.has(file.sha256)).map((file) => [file.sha256, file]),
+  );
   await inParallel([...firstOfEach.values()], (file) =>
     uploadFile(deps.client, { lease: ref, blob: file, path: result.pathOf(file.path), signal }),
   );
 }
 
 function joinReasons({ reason, changes }: AttemptResult): string | null {
-  const skipped = changes.skipped.length > 0 ? `not brought back: ${changes.skipped.join(', ')}`.slice(0, 1500) : null;
+  const skipped =
+    changes.skipped.length > 0
+      ? `not brought back: ${changes.skipped.join(', ')}`.slice(0, 1500)
+      : null;
   return [reason, skipped].filter((part) => part !== null).join('; ') || null;
 }
 
@@ -174,25 +210,47 @@ async function reportFailure(
 ): Promise<void> {
   const { signal } = held.controller;
   const emptyLogs = { stdoutBytes: 0, stderrBytes: 0, droppedBytes: 0 };
-  const nothing = { outputs: null, logs: emptyLogs, usage: { wallMs: null, cpuMs: null, maxMemoryBytes: null } };
+  const nothing = {
+    outputs: null,
+    logs: emptyLogs,
+    usage: { wallMs: null, cpuMs: null, maxMemoryBytes: null },
+  };
   if (signal.aborted) {
     if (signal.reason === 'lost') return;
     if (signal.reason === 'shutdown') {
       await deps.mailbox.report({ ...ref, kind: 'released' });
       return;
     }
-    await deps.mailbox.report({ ...ref, kind: 'finished', outcome: 'cancelled', exitCode: null, reason: null, sandbox: '', ...nothing });
+    await deps.mailbox.report({
+      ...ref,
+      kind: 'finished',
+      outcome: 'cancelled',
+      exitCode: null,
+      reason: null,
+      sandbox: '',
+      ...nothing,
+    });
     return;
   }
   if (error instanceof DependencyError) {
     const logs = { ...emptyLogs, stderrBytes: error.stderrBytes };
     await deps.mailbox.report({
-      ...{ ...ref, kind: 'finished', outcome: 'failed', exitCode: null, reason: error.message, sandbox: '' },
+      ...{
+        ...ref,
+        kind: 'finished',
+        outcome: 'failed',
+        exitCode: null,
+        reason: error.message,
+        sandbox: '',
+      },
       ...{ ...nothing, logs },
     });
     return;
   }
   deps.logger.error({ err: error, ...ref }, 'attempt failed on this worker');
-  await deps.mailbox.report({ ...ref, kind: 'worker_failed', reason: errorMessage(error).slice(0, 500) });
+  await deps.mailbox.report({
+    ...ref,
+    kind: 'worker_failed',
+    reason: errorMessage(error).slice(0, 500),
+  });
 }
-

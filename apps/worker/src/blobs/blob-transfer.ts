@@ -32,7 +32,11 @@ export async function downloadBlob(
       const start = await sizeOf(part);
       if (start < blob.sizeBytes || start === 0) {
         const body = await client.download(lease, blob.sha256, start);
-        await pipeline(body, createWriteStream(part, { flags: start > 0 ? 'a' : 'w', mode: 0o600 }), { signal });
+        await pipeline(
+          body,
+          createWriteStream(part, { flags: start > 0 ? 'a' : 'w', mode: 0o600 }),
+          { signal },
+        );
       }
       const digest = await sha256OfFile(part, signal);
       if (digest === blob.sha256) return;
@@ -55,11 +59,16 @@ export async function uploadFile(
     POLICY,
     async () => {
       while (offset < blob.sizeBytes || offset === 0) {
-        const body = blob.sizeBytes <= SMALL_BYTES ? await readFile(path) : createReadStream(path, { start: offset });
-        const reply = await client.upload(lease, { ...blob, offset, body }).catch((error: unknown) => {
-          offset = offsetFrom(error) ?? 0;
-          throw error;
-        });
+        const body =
+          blob.sizeBytes <= SMALL_BYTES
+            ? await readFile(path)
+            : createReadStream(path, { start: offset });
+        const reply = await client
+          .upload(lease, { ...blob, offset, body })
+          .catch((error: unknown) => {
+            offset = offsetFrom(error) ?? 0;
+            throw error;
+          });
         if (reply.isComplete) return;
         offset = reply.offset;
       }

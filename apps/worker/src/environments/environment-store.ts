@@ -88,7 +88,11 @@ export class EnvironmentStore {
     const id = `${request.held.batch.accountId}-${key}`;
     let pending = this.#pending.get(id);
     if (!pending) {
-      pending = this.#obtain(request, { dependencies, key, folder: join(this.#options.folder, id) });
+      pending = this.#obtain(request, {
+        dependencies,
+        key,
+        folder: join(this.#options.folder, id),
+      });
       this.#pending.set(id, pending);
       pending.catch(() => undefined).finally(() => this.#pending.delete(id));
     }
@@ -113,8 +117,20 @@ export class EnvironmentStore {
       const installed = join(work, 'installed');
       await mkdir(installed);
       const { signal } = request.held.controller;
-      await downloadBlob(this.#options.client, { lease: request.ref, blob, destination: archive, signal });
-      await run('tar', ['--extract', '--file', archive, '--directory', installed, '--no-same-owner']);
+      await downloadBlob(this.#options.client, {
+        lease: request.ref,
+        blob,
+        destination: archive,
+        signal,
+      });
+      await run('tar', [
+        '--extract',
+        '--file',
+        archive,
+        '--directory',
+        installed,
+        '--no-same-owner',
+      ]);
       await keep(installed, wanted.folder);
     } finally {
       await rm(work, { recursive: true, force: true });
@@ -129,7 +145,17 @@ export class EnvironmentStore {
     try {
       const id = `${ref.executionId}-e${ref.epoch}-install`;
       const { dependencies } = wanted;
-      const result = await buildEnvironment({ id, dependencies, driver, runtime, interpreters, source, work, environment, signal });
+      const result = await buildEnvironment({
+        id,
+        dependencies,
+        driver,
+        runtime,
+        interpreters,
+        source,
+        work,
+        environment,
+        signal,
+      });
       if (!result.ok) {
         await request.pump.say(result.said);
         throw new DependencyError(result.reason, Buffer.byteLength(result.said));
@@ -148,7 +174,12 @@ export class EnvironmentStore {
     const archive = join(work, 'archive.tar');
     await run('tar', ['--create', '--file', archive, '--directory', join(work, 'installed'), '.']);
     const blob = { sha256: await sha256OfFile(archive), sizeBytes: (await stat(archive)).size };
-    await uploadFile(this.#options.client, { lease: ref, blob, path: archive, signal: held.controller.signal });
+    await uploadFile(this.#options.client, {
+      lease: ref,
+      blob,
+      path: archive,
+      signal: held.controller.signal,
+    });
     await this.#options.client.publishEnvironment(ref, wanted.key, { state: 'ready', ...blob });
   }
 

@@ -41,18 +41,28 @@ export class GridClient {
   }
 
   async register(request: RegisterRequest): Promise<RegisterReply> {
-    const reply = await this.#post('/api/v1/worker/register', request, { schema: registerReplySchema });
+    const reply = await this.#post('/api/v1/worker/register', request, {
+      schema: registerReplySchema,
+    });
     this.#token = reply.workerToken;
     return reply;
   }
 
   exchange(request: ExchangeRequest, signal?: AbortSignal): Promise<ExchangeReply> {
     const timeoutMs = CALL_TIMEOUT_MS + (request.waitMs ?? 0);
-    return this.#post('/api/v1/worker/exchange', request, { schema: exchangeReplySchema, signal, timeoutMs });
+    return this.#post('/api/v1/worker/exchange', request, {
+      schema: exchangeReplySchema,
+      signal,
+      timeoutMs,
+    });
   }
 
   heartbeat(leases: readonly LeaseRef[]): Promise<HeartbeatReply> {
-    return this.#post('/api/v1/worker/heartbeat', { leases }, { schema: heartbeatReplySchema, timeoutMs: 10_000 });
+    return this.#post(
+      '/api/v1/worker/heartbeat',
+      { leases },
+      { schema: heartbeatReplySchema, timeoutMs: 10_000 },
+    );
   }
 
   async leave(): Promise<void> {
@@ -65,7 +75,10 @@ export class GridClient {
     return new Set(missing);
   }
 
-  async upload(lease: LeaseRef, part: BlobRef & { offset: number; body: Readable | Buffer }): Promise<UploadReply> {
+  async upload(
+    lease: LeaseRef,
+    part: BlobRef & { offset: number; body: Readable | Buffer },
+  ): Promise<UploadReply> {
     const path = `/api/v1/worker/blobs/${part.sha256}?${leaseQuery(lease)}&offset=${part.offset}&size=${part.sizeBytes}`;
     const headers = { 'content-type': 'application/octet-stream' };
     const response = await this.#call({ method: 'PUT', path, body: part.body, headers });
@@ -75,15 +88,29 @@ export class GridClient {
   /** The blob from byte `start` on. */
   download(lease: LeaseRef, sha256: string, start: number): Promise<Readable> {
     const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
-    return this.#call({ method: 'GET', path: `/api/v1/worker/blobs/${sha256}?${leaseQuery(lease)}`, headers });
+    return this.#call({
+      method: 'GET',
+      path: `/api/v1/worker/blobs/${sha256}?${leaseQuery(lease)}`,
+      headers,
+    });
   }
 
   claimEnvironment(lease: LeaseRef, key: string): Promise<ClaimEnvironmentReply> {
-    return this.#post(`/api/v1/worker/environments/${key}/claim`, lease, { schema: claimEnvironmentReplySchema });
+    return this.#post(`/api/v1/worker/environments/${key}/claim`, lease, {
+      schema: claimEnvironmentReplySchema,
+    });
   }
 
-  async publishEnvironment(lease: LeaseRef, key: string, result: PublishedEnvironment): Promise<void> {
-    await this.#post(`/api/v1/worker/environments/${key}/publish`, { ...lease, result }, { schema: z.unknown() });
+  async publishEnvironment(
+    lease: LeaseRef,
+    key: string,
+    result: PublishedEnvironment,
+  ): Promise<void> {
+    await this.#post(
+      `/api/v1/worker/environments/${key}/publish`,
+      { ...lease, result },
+      { schema: z.unknown() },
+    );
   }
 
   close(): void {
@@ -93,13 +120,27 @@ export class GridClient {
   async #post<T>(
     path: string,
     body: unknown,
-    { schema, ...options }: { schema: z.ZodType<T>; signal?: AbortSignal | undefined; timeoutMs?: number },
+    {
+      schema,
+      ...options
+    }: { schema: z.ZodType<T>; signal?: AbortSignal | undefined; timeoutMs?: number },
   ): Promise<T> {
     const headers = { 'content-type': 'application/json' };
-    return readJson(await this.#call({ method: 'POST', path, body: Buffer.from(JSON.stringify(body)), headers, ...options }), schema);
+    return readJson(
+      await this.#call({
+        method: 'POST',
+        path,
+        body: Buffer.from(JSON.stringify(body)),
+        headers,
+        ...options,
+      }),
+      schema,
+    );
   }
 
-  #call(call: Omit<HttpCall, 'token' | 'timeoutMs'> & { timeoutMs?: number }): Promise<IncomingMessage> {
+  #call(
+    call: Omit<HttpCall, 'token' | 'timeoutMs'> & { timeoutMs?: number },
+  ): Promise<IncomingMessage> {
     return this.#http.send({ timeoutMs: CALL_TIMEOUT_MS, ...call, token: this.#token });
   }
 }

@@ -1,4 +1,9 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
@@ -52,14 +57,21 @@ function headersOf({ token, body, headers }: HttpCall): Record<string, string | 
   };
 }
 
-function start(options: RequestOptions, body: Buffer | Readable | undefined, isTls: boolean): Promise<IncomingMessage> {
+function start(
+  options: RequestOptions,
+  body: Buffer | Readable | undefined,
+  isTls: boolean,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = (isTls ? httpsRequest : httpRequest)(options, resolve);
     request.on('error', reject);
     request.on('timeout', () => request.destroy(new Error('the control plane does not answer')));
     if (body === undefined || Buffer.isBuffer(body)) request.end(body);
     // A failing source ends the request; the request's own failures come through its error event.
-    else pipeline(body, request).catch((error: unknown) => request.destroy(error instanceof Error ? error : undefined));
+    else
+      pipeline(body, request).catch((error: unknown) =>
+        request.destroy(error instanceof Error ? error : undefined),
+      );
   });
 }
 
@@ -72,7 +84,10 @@ async function toError(response: IncomingMessage): Promise<AppError> {
   const { error } = parseAnswer(text);
   const fallback = response.statusCode === 401 ? 'unauthorized' : 'unavailable';
   const code = isErrorCode(error?.code) ? error.code : fallback;
-  const message = typeof error?.message === 'string' ? error.message : `the control plane answered ${response.statusCode}`;
+  const message =
+    typeof error?.message === 'string'
+      ? error.message
+      : `the control plane answered ${response.statusCode}`;
   return new AppError(code, message, { details: error?.details ?? {} });
 }
 

@@ -64,7 +64,15 @@ export class LeaseBook {
       if (!batch) return [];
       const { cpus, memoryBytes } = batch.spec.limits;
       const controller = new AbortController();
-      const held: HeldLease = { lease, batch, cpus, memoryBytes, leasedAtMs: now, phase: 'waiting', controller };
+      const held: HeldLease = {
+        lease,
+        batch,
+        cpus,
+        memoryBytes,
+        leasedAtMs: now,
+        phase: 'waiting',
+        controller,
+      };
       this.#held.set(lease.executionId, held);
       return [held];
     });
@@ -92,7 +100,8 @@ export class LeaseBook {
     const free = {
       slots: this.total.slots - running.length,
       cpus: this.total.cpus - running.reduce((sum, held) => sum + held.cpus, 0),
-      memoryBytes: this.total.memoryBytes - running.reduce((sum, held) => sum + held.memoryBytes, 0),
+      memoryBytes:
+        this.total.memoryBytes - running.reduce((sum, held) => sum + held.memoryBytes, 0),
     };
     const startable: HeldLease[] = [];
     for (const held of this.held.filter((candidate) => candidate.phase === 'waiting')) {
@@ -107,7 +116,11 @@ export class LeaseBook {
 
   #promisedInAll(): Capacity {
     return this.#promised.reduce(
-      (sum, one) => ({ slots: sum.slots + one.slots, cpus: sum.cpus + one.cpus, memoryBytes: sum.memoryBytes + one.memoryBytes }),
+      (sum, one) => ({
+        slots: sum.slots + one.slots,
+        cpus: sum.cpus + one.cpus,
+        memoryBytes: sum.memoryBytes + one.memoryBytes,
+      }),
       { slots: 0, cpus: 0, memoryBytes: 0 },
     );
   }

@@ -57,7 +57,9 @@ export class LeaseLoop {
     while (!this.#stopped.signal.aborted) {
       const reserved = book.reserve();
       this.#commandsOnly = reserved ? undefined : new AbortController();
-      const signals = this.#commandsOnly ? [this.#stopped.signal, this.#commandsOnly.signal] : [this.#stopped.signal];
+      const signals = this.#commandsOnly
+        ? [this.#stopped.signal, this.#commandsOnly.signal]
+        : [this.#stopped.signal];
       try {
         const reply = await client.exchange(
           {
@@ -94,7 +96,9 @@ export class LeaseLoop {
   }
 
   #acting(): string[] {
-    return this.#deps.book.held.filter((held) => held.controller.signal.aborted).map((held) => held.lease.executionId);
+    return this.#deps.book.held
+      .filter((held) => held.controller.signal.aborted)
+      .map((held) => held.lease.executionId);
   }
 
   async #waitAfter(failure: unknown): Promise<void> {

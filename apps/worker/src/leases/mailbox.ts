@@ -136,7 +136,8 @@ export class Mailbox {
           items: items.map(({ item }) => (item.kind === 'running' ? withAge(item) : item)),
           ...(reserved ? { capacity: reserved, knownBatches: this.#hooks.knownBatches() } : {}),
         });
-        for (const [position, outgoing] of items.entries()) outgoing.settle(reply.results[position] ?? 'refused');
+        for (const [position, outgoing] of items.entries())
+          outgoing.settle(reply.results[position] ?? 'refused');
         this.#hooks.onReply(reply, reserved);
         return;
       } catch (error) {
@@ -146,7 +147,8 @@ export class Mailbox {
           return;
         }
         const delayMs = retryDelayMs(RETRY, Math.min(attempt, 8), Math.random());
-        if (attempt === 2) this.#logger.warn({ err: error }, 'the control plane does not answer; trying again');
+        if (attempt === 2)
+          this.#logger.warn({ err: error }, 'the control plane does not answer; trying again');
         await sleep(delayMs);
       }
     }

@@ -24,8 +24,12 @@ export function roomForMore({ total, held, promised, medianMs }: RoomSnapshot): 
   if (slots <= 0) return { slots: 0, cpus: 0, memoryBytes: 0 };
   // What is fetched ahead starts when something else has ended, so it may count on that one's share.
   const share = (total.slots + ahead) / total.slots;
-  const cpus = total.cpus * share - sum(held, (execution) => execution.cpus) - (promised?.cpus ?? 0);
-  const memoryBytes = total.memoryBytes * share - sum(held, (execution) => execution.memoryBytes) - (promised?.memoryBytes ?? 0);
+  const cpus =
+    total.cpus * share - sum(held, (execution) => execution.cpus) - (promised?.cpus ?? 0);
+  const memoryBytes =
+    total.memoryBytes * share -
+    sum(held, (execution) => execution.memoryBytes) -
+    (promised?.memoryBytes ?? 0);
   return { slots, cpus: Math.max(0, cpus), memoryBytes: Math.max(0, Math.floor(memoryBytes)) };
 }
 

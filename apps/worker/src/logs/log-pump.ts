@@ -46,7 +46,10 @@ export class LogPump {
 
   /** Reads both to their ends. */
   async run(streams: { stdout: Readable; stderr: Readable }): Promise<LogTotals> {
-    await Promise.all([this.#carry('stdout', streams.stdout), this.#carry('stderr', streams.stderr)]);
+    await Promise.all([
+      this.#carry('stdout', streams.stdout),
+      this.#carry('stderr', streams.stderr),
+    ]);
     return this.#totals;
   }
 
@@ -69,7 +72,8 @@ export class LogPump {
     const room = Math.max(0, this.#options.limitBytes - this.#sentBytes);
     const head = bytes.subarray(0, room);
     if (head.length > 0) await this.#send(name, head);
-    if (head.length < bytes.length) this.#totals.droppedBytes += tail.add(bytes.subarray(head.length));
+    if (head.length < bytes.length)
+      this.#totals.droppedBytes += tail.add(bytes.subarray(head.length));
   }
 
   async #sendTail(name: StreamName, tail: Tail): Promise<void> {
@@ -135,7 +139,11 @@ class Tail {
     this.#chunks.push(bytes);
     this.#sizeBytes += bytes.length;
     let dropped = 0;
-    for (let first = this.#chunks[0]; first && this.#sizeBytes - first.length >= TAIL_BYTES; first = this.#chunks[0]) {
+    for (
+      let first = this.#chunks[0];
+      first && this.#sizeBytes - first.length >= TAIL_BYTES;
+      first = this.#chunks[0]
+    ) {
       this.#chunks.shift();
       this.#sizeBytes -= first.length;
       dropped += first.length;

@@ -47,7 +47,10 @@ function isAlive(pid: number): boolean {
 
 const WAIT = { timeout: 20_000, interval: 20 };
 
-async function withDatabase<T>(cluster: Pick<Cluster, 'url'>, work: (database: Database) => Promise<T>): Promise<T> {
+async function withDatabase<T>(
+  cluster: Pick<Cluster, 'url'>,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
   const database = openDatabase({ url: cluster.url('postgres'), maxConnections: 2 });
   try {
     return await work(database);
@@ -58,17 +61,22 @@ async function withDatabase<T>(cluster: Pick<Cluster, 'url'>, work: (database: D
 
 const one = (database: Database) => database.query<{ one: number }>('select 1 as one');
 /** Asks until it is answered: the server may just be coming back. */
-const answers = (database: Database) => expect.poll(() => one(database).catch(() => []), WAIT).toEqual([{ one: 1 }]);
+const answers = (database: Database) =>
+  expect.poll(() => one(database).catch(() => []), WAIT).toEqual([{ one: 1 }]);
 
 describe('a server of our own', () => {
   test('is made once, keeps its data, and leaves no process behind', async () => {
     const first = await start({ folder });
-    await withDatabase(first, (database) => database.query('create table kept as select 42 as answer'));
+    await withDatabase(first, (database) =>
+      database.query('create table kept as select 42 as answer'),
+    );
     const { pid } = first;
     await first.stop();
     expect(isAlive(pid)).toBe(false);
     const second = await start({ folder });
-    expect(await withDatabase(second, (database) => database.query('select * from kept'))).toEqual([{ answer: 42 }]);
+    expect(await withDatabase(second, (database) => database.query('select * from kept'))).toEqual([
+      { answer: 42 },
+    ]);
     await second.stop();
     await second.stop();
   });
@@ -76,9 +84,14 @@ describe('a server of our own', () => {
   test('can be reached through its folder only', async () => {
     const cluster = await start({ folder });
     const settings = await withDatabase(cluster, (database) =>
-      database.query("select name, setting from pg_settings where name in ('listen_addresses', 'unix_socket_permissions') order by name"),
+      database.query(
+        "select name, setting from pg_settings where name in ('listen_addresses', 'unix_socket_permissions') order by name",
+      ),
     );
-    expect(settings).toEqual([{ name: 'listen_addresses', setting: '' }, { name: 'unix_socket_permissions', setting: '0700' }]);
+    expect(settings).toEqual([
+      { name: 'listen_addresses', setting: '' },
+      { name: 'unix_socket_permissions', setting: '0700' },
+    ]);
     await cluster.stop();
   });
 
@@ -95,7 +108,10 @@ describe('a server of our own', () => {
         await answers(database);
         await expect.poll(() => cluster.pid, WAIT).not.toBe(pid);
       }
-      expect(await database.query('select n from committed order by n')).toEqual([{ n: 1 }, { n: 2 }]);
+      expect(await database.query('select n from committed order by n')).toEqual([
+        { n: 1 },
+        { n: 2 },
+      ]);
     });
     await cluster.stop();
     expect(crashes, 'an orderly stop is no crash').toBe(2);
@@ -123,7 +139,10 @@ describe('a server of our own', () => {
   });
 
   test('works in a folder whose path is too long for a socket, and takes its own away again', async () => {
-    const deep = join(folder, ...Array.from({ length: 6 }, (_, n) => `${n}-a folder with a long name`));
+    const deep = join(
+      folder,
+      ...Array.from({ length: 6 }, (_, n) => `${n}-a folder with a long name`),
+    );
     const before = await readdir(tmpdir());
     const cluster = await start({ folder: deep });
     expect(await withDatabase(cluster, one)).toEqual([{ one: 1 }]);
@@ -136,7 +155,9 @@ describe('a server of our own', () => {
 
   test('that cannot start says where its log is', async () => {
     const starting = startCluster({ folder, settings: { shared_buffers: 'nonsense' } });
-    await expect(starting).rejects.toThrow(`PostgreSQL did not start; its log is ${join(folder, 'postgres.log')}`);
+    await expect(starting).rejects.toThrow(
+      `PostgreSQL did not start; its log is ${join(folder, 'postgres.log')}`,
+    );
   });
 });
 
@@ -146,7 +167,11 @@ async function startPlatform(): Promise<{ child: ChildProcess; serverPid: number
     const cluster = await startCluster({ folder: ${JSON.stringify(folder)} });
     console.log(cluster.pid);
     setInterval(() => undefined, 1000);`;
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
   children.add(child);
   const [line] = await once(createInterface({ input: child.stdout ?? process.stdin }), 'line');
   return { child, serverPid: Number(line) };
@@ -166,26 +191,29 @@ async function findGuard(serverPid: number): Promise<number> {
   return 0;
 }
 
-describe.skipIf(process.platform !== 'linux')('when the platform is killed with -9 [needs linux]', () => {
-  test('the server ends with it', async () => {
-    const { child, serverPid } = await startPlatform();
-    expect(isAlive(serverPid)).toBe(true);
-    await kill(child);
-    await expect.poll(() => isAlive(serverPid), WAIT).toBe(false);
-  });
+describe.skipIf(process.platform !== 'linux')(
+  'when the platform is killed with -9 [needs linux]',
+  () => {
+    test('the server ends with it', async () => {
+      const { child, serverPid } = await startPlatform();
+      expect(isAlive(serverPid)).toBe(true);
+      await kill(child);
+      await expect.poll(() => isAlive(serverPid), WAIT).toBe(false);
+    });
 
-  test('and its guard, too, the next one ends the server that was left, and takes over', async () => {
-    const { child, serverPid } = await startPlatform();
-    await expect.poll(() => findGuard(serverPid), WAIT).toBeGreaterThan(0);
-    process.kill(await findGuard(serverPid), 'SIGKILL');
-    await kill(child);
-    expect(isAlive(serverPid)).toBe(true);
-    const cluster = await start({ folder });
-    expect(isAlive(serverPid)).toBe(false);
-    expect(await withDatabase(cluster, one)).toEqual([{ one: 1 }]);
-    await cluster.stop();
-  });
-});
+    test('and its guard, too, the next one ends the server that was left, and takes over', async () => {
+      const { child, serverPid } = await startPlatform();
+      await expect.poll(() => findGuard(serverPid), WAIT).toBeGreaterThan(0);
+      process.kill(await findGuard(serverPid), 'SIGKILL');
+      await kill(child);
+      expect(isAlive(serverPid)).toBe(true);
+      const cluster = await start({ folder });
+      expect(isAlive(serverPid)).toBe(false);
+      expect(await withDatabase(cluster, one)).toEqual([{ one: 1 }]);
+      await cluster.stop();
+    });
+  },
+);
 
 describe('a guard', () => {
   test('that is released lets the process live', async () => {

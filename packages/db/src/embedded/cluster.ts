@@ -57,7 +57,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const server = new ServerProcess(options, dataFolder, socketFolder);
   await server.start();
   return {
-    url: (database) => `postgresql:///${database}?host=${encodeURIComponent(socketFolder)}&user=postgres`,
+    url: (database) =>
+      `postgresql:///${database}?host=${encodeURIComponent(socketFolder)}&user=postgres`,
     get pid() {
       return server.pid;
     },
@@ -74,13 +75,23 @@ async function initialize(dataFolder: string): Promise<void> {
   await rm(dataFolder, { recursive: true, force: true });
   const { initdb } = findPostgresBinaries();
   const command = unprivilegedCommand(initdb, [
-    ...['-D', dataFolder, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-instructions'],
+    ...[
+      '-D',
+      dataFolder,
+      '-U',
+      'postgres',
+      '--auth=trust',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--no-instructions',
+    ],
   ]);
   const child = spawn(command.program, command.args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
   await once(child, 'close');
-  if (child.exitCode !== 0) throw new Error(`PostgreSQL could not create its data in ${dataFolder}: ${complaint.trim()}`);
+  if (child.exitCode !== 0)
+    throw new Error(`PostgreSQL could not create its data in ${dataFolder}: ${complaint.trim()}`);
 }
 
 async function makeSocketFolder(folder: string): Promise<string> {
@@ -146,7 +157,9 @@ class ServerProcess {
       }
       // After kill -9 the old backends hold the shared memory for a moment longer.
       if (attempt === 20 || this.#isStopping) {
-        throw new Error(`PostgreSQL did not start; its log is ${join(this.#options.folder, 'postgres.log')}`);
+        throw new Error(
+          `PostgreSQL did not start; its log is ${join(this.#options.folder, 'postgres.log')}`,
+        );
       }
       await sleep(250);
     }
@@ -159,7 +172,10 @@ class ServerProcess {
     if (child && child.exitCode === null && child.signalCode === null) {
       const exited = once(child, 'exit');
       child.kill('SIGINT'); // "fast": open transactions are rolled back, nobody is waited for
-      const isLate = await Promise.race([exited.then(() => false), sleep(3000, true, { ref: false })]);
+      const isLate = await Promise.race([
+        exited.then(() => false),
+        sleep(3000, true, { ref: false }),
+      ]);
       if (isLate) child.kill('SIGQUIT');
       await exited;
     }
@@ -167,7 +183,11 @@ class ServerProcess {
   }
 
   async #spawn(): Promise<ChildProcess> {
-    const settings = { ...SETTINGS, ...this.#options.settings, unix_socket_directories: this.#socketFolder };
+    const settings = {
+      ...SETTINGS,
+      ...this.#options.settings,
+      unix_socket_directories: this.#socketFolder,
+    };
     const { postgres } = findPostgresBinaries();
     const command = unprivilegedCommand(postgres, [
       ...['-D', this.#dataFolder],
@@ -177,7 +197,10 @@ class ServerProcess {
     try {
       // A session of its own: Ctrl-C in the terminal must reach the platform, which stops the
       // database last, and not the database itself.
-      return spawn(command.program, command.args, { stdio: ['ignore', log.fd, log.fd], detached: true });
+      return spawn(command.program, command.args, {
+        stdio: ['ignore', log.fd, log.fd],
+        detached: true,
+      });
     } finally {
       await log.close();
     }
@@ -190,7 +213,11 @@ class ServerProcess {
 
   async #answers(child: ChildProcess): Promise<boolean> {
     while (child.exitCode === null && child.signalCode === null) {
-      const client = new Client({ host: this.#socketFolder, user: 'postgres', database: 'postgres' });
+      const client = new Client({
+        host: this.#socketFolder,
+        user: 'postgres',
+        database: 'postgres',
+      });
       client.on('error', () => undefined);
       const isUp = await client.connect().then(
         () => true,

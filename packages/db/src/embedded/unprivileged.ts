@@ -4,7 +4,10 @@ import { spawnSync } from 'node:child_process';
 const NOBODY = '65534';
 
 /** How to start a program that refuses to run as root. Throws a sentence where there is no way. */
-export function unprivilegedCommand(program: string, args: readonly string[]): { program: string; args: string[] } {
+export function unprivilegedCommand(
+  program: string,
+  args: readonly string[],
+): { program: string; args: string[] } {
   if (process.getuid?.() !== 0) return { program, args: [...args] };
   const mapping = ['--user', `--map-user=${NOBODY}`, `--map-group=${NOBODY}`];
   if (!canMapUser(mapping)) {

@@ -4,10 +4,9 @@ import { EXECUTION_STATES, executionSchema, logChunkSchema } from './execution.t
 import { batchIdSchema, sha256Schema } from './identifiers.ts';
 import { batchSpecSchema, metadataSchema } from './submission.ts';
 
-const countsShape = Object.fromEntries(EXECUTION_STATES.map((state) => [state, z.number().int()])) as Record<
-  (typeof EXECUTION_STATES)[number],
-  z.ZodNumber
->; // fromEntries forgets its keys; they are exactly EXECUTION_STATES.
+const countsShape = Object.fromEntries(
+  EXECUTION_STATES.map((state) => [state, z.number().int()]),
+) as Record<(typeof EXECUTION_STATES)[number], z.ZodNumber>; // fromEntries forgets its keys; they are exactly EXECUTION_STATES.
 
 export const stateCountsSchema = z.object(countsShape);
 export type StateCounts = z.infer<typeof stateCountsSchema>;

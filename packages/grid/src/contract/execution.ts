@@ -56,7 +56,11 @@ export const executionSchema = z.object({
   /** Which sandbox driver ran it. */
   sandbox: z.string().nullable(),
   outputs: z
-    .object({ manifestSha256: sha256Schema, fileCount: z.number().int(), sizeBytes: z.number().int() })
+    .object({
+      manifestSha256: sha256Schema,
+      fileCount: z.number().int(),
+      sizeBytes: z.number().int(),
+    })
     .nullable(),
   logs: z.object({
     stdoutBytes: z.number().int(),

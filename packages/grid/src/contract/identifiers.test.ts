@@ -12,10 +12,26 @@ test.each([
   expect(batchIdOf(id)).toBe(batch);
 });
 
-test.each(['', 'abc', 'ABCDEFGHIJKL', '1bcdefghijkl', 'abcdefghijklm', 'abcdefghijk-', 'abcdefghijkl\n'])('%j is no batch', (id) => {
+test.each([
+  '',
+  'abc',
+  'ABCDEFGHIJKL',
+  '1bcdefghijkl',
+  'abcdefghijklm',
+  'abcdefghijk-',
+  'abcdefghijkl\n',
+])('%j is no batch', (id) => {
   expect(batchIdSchema.safeParse(id).success).toBe(false);
 });
 
-test.each(['abcdefghijkl', 'abcdefghijkl-', 'abcdefghijkl-x', 'abcdefghijkl-0-', 'abcdefghijkl-0-1-2', 'abcdefghijkl-12345678', "abcdefghijkl-0' or 1=1"])('%j is no execution', (id) => {
+test.each([
+  'abcdefghijkl',
+  'abcdefghijkl-',
+  'abcdefghijkl-x',
+  'abcdefghijkl-0-',
+  'abcdefghijkl-0-1-2',
+  'abcdefghijkl-12345678',
+  "abcdefghijkl-0' or 1=1",
+])('%j is no execution', (id) => {
   expect(executionIdSchema.safeParse(id).success).toBe(false);
 });

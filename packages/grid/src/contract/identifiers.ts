@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
-export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex');
+export const sha256Schema = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex');
 
 /** `k3m9x7q2abcd`: made by the platform. */
 export const batchIdSchema = z.string().regex(/^[a-z][0-9a-z]{11}$/, 'is not a batch id');

@@ -18,7 +18,10 @@ export const workerSchema = z.object({
 export type Worker = z.infer<typeof workerSchema>;
 export const workerListSchema = z.object({ workers: z.array(workerSchema) });
 
-export const costQuerySchema = z.object({ since: z.iso.datetime().optional(), until: z.iso.datetime().optional() });
+export const costQuerySchema = z.object({
+  since: z.iso.datetime().optional(),
+  until: z.iso.datetime().optional(),
+});
 export const costSchema = z.object({
   since: z.iso.datetime(),
   until: z.iso.datetime(),
@@ -55,7 +58,11 @@ export const estimateSchema = z.object({
   medianMs: z.number().int(),
   p90Ms: z.number().int(),
   options: z.array(
-    z.object({ parallel: z.number().int(), durationMs: z.number().int(), costMicros: z.number().int() }),
+    z.object({
+      parallel: z.number().int(),
+      durationMs: z.number().int(),
+      costMicros: z.number().int(),
+    }),
   ),
   /** The largest `parallel` that still pays: beyond it time falls by less than a tenth. */
   knee: z.number().int(),
@@ -65,7 +72,14 @@ export type Estimate = z.infer<typeof estimateSchema>;
 export const whoamiSchema = z.object({ account: z.string(), keyName: z.string() });
 
 export const missingBlobsRequestSchema = z.strictObject({
-  blobs: z.array(z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/), sizeBytes: z.number().int().min(0) })).max(200_000),
+  blobs: z
+    .array(
+      z.strictObject({
+        sha256: z.string().regex(/^[0-9a-f]{64}$/),
+        sizeBytes: z.number().int().min(0),
+      }),
+    )
+    .max(200_000),
 });
 export const missingBlobsReplySchema = z.object({ missing: z.array(z.string()) });
 

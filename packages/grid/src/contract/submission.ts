@@ -6,19 +6,34 @@ import { fileEntrySchema, isManifestPath, manifestPathSchema, manifestSchema } f
 export const metadataSchema = z.record(z.string().min(1).max(100), z.string().max(1000));
 
 const environmentSchema = z
-  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not a variable name'), z.string().max(128 * 1024))
+  .record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not a variable name'),
+    z.string().max(128 * 1024),
+  )
   .refine((env) => Object.values(env).every((value) => !value.includes('\0')), 'may hold no NUL');
 
 export { DEFAULT_LIMITS } from './constants.ts';
 
 export const limitsSchema = z.strictObject({
   cpus: z.number().min(0.1).max(512),
-  memoryBytes: z.number().int().min(16 * 1024 ** 2),
-  timeoutSeconds: z.number().positive().max(30 * 24 * 3600),
-  diskBytes: z.number().int().min(1024 ** 2),
+  memoryBytes: z
+    .number()
+    .int()
+    .min(16 * 1024 ** 2),
+  timeoutSeconds: z
+    .number()
+    .positive()
+    .max(30 * 24 * 3600),
+  diskBytes: z
+    .number()
+    .int()
+    .min(1024 ** 2),
   processes: z.number().int().min(1).max(100_000),
   /** Kept per execution, both streams together; beyond it the head and the last megabyte stay. */
-  logBytes: z.number().int().min(1024 ** 2),
+  logBytes: z
+    .number()
+    .int()
+    .min(1024 ** 2),
 });
 export type Limits = z.infer<typeof limitsSchema>;
 
@@ -38,19 +53,28 @@ export const batchSpecSchema = z.strictObject({
   root: z
     .string()
     .max(4096)
-    .refine((path) => path === '/' || (path.startsWith('/') && isManifestPath(path)), 'must be a plain absolute path'),
+    .refine(
+      (path) => path === '/' || (path.startsWith('/') && isManifestPath(path)),
+      'must be a plain absolute path',
+    ),
   /** Working directory, relative to the root; '' is the root. */
   workingDirectory: z
     .string()
     .max(4096)
-    .refine((path) => path === '' || (!path.startsWith('/') && isManifestPath(path)), 'must lie in the project')
+    .refine(
+      (path) => path === '' || (!path.startsWith('/') && isManifestPath(path)),
+      'must lie in the project',
+    )
     .default(''),
   runtime: z.string().max(500).nullable().default(null),
   image: z.string().max(500).nullable().default(null),
   sandbox: z.enum(['docker', 'bubblewrap', 'namespaces', 'process']).nullable().default(null),
   network: z.boolean().default(false),
   dependencies: z.array(dependenciesSchema).max(2).default([]),
-  stdin: z.strictObject({ sha256: sha256Schema, sizeBytes: z.number().int().min(0) }).nullable().default(null),
+  stdin: z
+    .strictObject({ sha256: sha256Schema, sizeBytes: z.number().int().min(0) })
+    .nullable()
+    .default(null),
   limits: limitsSchema,
 });
 export type BatchSpec = z.infer<typeof batchSpecSchema>;
@@ -95,4 +119,7 @@ export const submitReplySchema = z.object({
 });
 export type SubmitReply = z.infer<typeof submitReplySchema>;
 
-export const startReplySchema = z.object({ state: z.enum(['uploading', 'accepted']), missing: z.array(sha256Schema) });
+export const startReplySchema = z.object({
+  state: z.enum(['uploading', 'accepted']),
+  missing: z.array(sha256Schema),
+});

@@ -27,7 +27,10 @@ export const registerReplySchema = z.object({
 });
 export type RegisterReply = z.infer<typeof registerReplySchema>;
 
-export const leaseRefSchema = z.strictObject({ executionId: executionIdSchema, epoch: epochSchema });
+export const leaseRefSchema = z.strictObject({
+  executionId: executionIdSchema,
+  epoch: epochSchema,
+});
 export type LeaseRef = z.infer<typeof leaseRefSchema>;
 
 export const capacitySchema = z.strictObject({
@@ -57,7 +60,13 @@ export const leasedBatchSchema = z.object({
 });
 export type LeasedBatch = z.infer<typeof leasedBatchSchema>;
 
-export const attemptOutcomeSchema = z.enum(['succeeded', 'failed', 'timed_out', 'out_of_memory', 'cancelled']);
+export const attemptOutcomeSchema = z.enum([
+  'succeeded',
+  'failed',
+  'timed_out',
+  'out_of_memory',
+  'cancelled',
+]);
 export type AttemptOutcome = z.infer<typeof attemptOutcomeSchema>;
 
 const itemBase = { executionId: executionIdSchema, epoch: epochSchema };
@@ -71,7 +80,10 @@ export const logItemSchema = z
     data: z.base64().optional(),
     blob: z.strictObject({ sha256: sha256Schema, sizeBytes: z.int32().min(0) }).optional(),
   })
-  .refine((item) => (item.data === undefined) !== (item.blob === undefined), 'has either data or a blob');
+  .refine(
+    (item) => (item.data === undefined) !== (item.blob === undefined),
+    'has either data or a blob',
+  );
 export type LogItem = z.infer<typeof logItemSchema>;
 
 export const finishedItemSchema = z.strictObject({
@@ -82,7 +94,11 @@ export const finishedItemSchema = z.strictObject({
   reason: z.string().max(2000).nullable(),
   sandbox: z.string(),
   outputs: manifestSchema.nullable(),
-  logs: z.strictObject({ stdoutBytes: z.number().int(), stderrBytes: z.number().int(), droppedBytes: z.number().int() }),
+  logs: z.strictObject({
+    stdoutBytes: z.number().int(),
+    stderrBytes: z.number().int(),
+    droppedBytes: z.number().int(),
+  }),
   usage: z.strictObject({
     wallMs: z.number().int().nullable(),
     cpuMs: z.number().int().nullable(),
@@ -152,7 +168,11 @@ export const publishEnvironmentRequestSchema = z.strictObject({
   executionId: executionIdSchema,
   epoch: epochSchema,
   result: z.discriminatedUnion('state', [
-    z.strictObject({ state: z.literal('ready'), sha256: sha256Schema, sizeBytes: z.number().int() }),
+    z.strictObject({
+      state: z.literal('ready'),
+      sha256: sha256Schema,
+      sizeBytes: z.number().int(),
+    }),
     z.strictObject({ state: z.literal('failed') }),
   ]),
 });

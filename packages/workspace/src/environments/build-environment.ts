@@ -107,13 +107,18 @@ async function install(request: BuildRequest): Promise<BuildResult> {
   signal.addEventListener('abort', cancel, { once: true });
   let said = '';
   running.stdout.resume();
-  running.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-MAX_SAID)));
+  running.stderr
+    .setEncoding('utf8')
+    .on('data', (text: string) => (said = (said + text).slice(-MAX_SAID)));
   const { outcome } = await running.exited;
   signal.removeEventListener('abort', cancel);
   signal.throwIfAborted();
   if (outcome.kind === 'exited' && outcome.exitCode === 0) return { ok: true };
   const files = dependencies.files.map((file) => file.path).join(' and ');
-  const why = outcome.kind === 'exited' ? `${dependencies.manager} ended with ${outcome.exitCode}` : outcome.kind.replaceAll('_', ' ');
+  const why =
+    outcome.kind === 'exited'
+      ? `${dependencies.manager} ended with ${outcome.exitCode}`
+      : outcome.kind.replaceAll('_', ' ');
   return { ok: false, reason: `the dependencies in ${files} could not be installed: ${why}`, said };
 }
 
@@ -121,18 +126,42 @@ function mountsOf({ runtime, interpreters }: BuildRequest): string[] {
   return [...new Set([...runtime.mounts, ...(interpreters.get('npm')?.mounts ?? [])])];
 }
 
-function installCommand({ dependencies, runtime, interpreters }: BuildRequest, inside: string): string[] {
+function installCommand(
+  { dependencies, runtime, interpreters }: BuildRequest,
+  inside: string,
+): string[] {
   const [program = ''] = runtime.argvPrefix;
   if (dependencies.manager === 'pip') {
     return [
-      ...[program, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--no-cache-dir'],
-      ...['--no-warn-script-location', '--root-user-action=ignore', '--target', join(inside, 'installed')],
+      ...[
+        program,
+        '-m',
+        'pip',
+        'install',
+        '--no-input',
+        '--disable-pip-version-check',
+        '--no-cache-dir',
+      ],
+      ...[
+        '--no-warn-script-location',
+        '--root-user-action=ignore',
+        '--target',
+        join(inside, 'installed'),
+      ],
       ...['-r', join(inside, 'files', dependencies.files[0]?.path ?? '')],
     ];
   }
   const hasLock = dependencies.files.some((file) => file.path.endsWith('package-lock.json'));
   const npm = interpreters.get('npm')?.path ?? '';
-  return [program, npm, hasLock ? 'ci' : 'install', '--no-audit', '--no-fund', '--omit=dev', '--loglevel=error'];
+  return [
+    program,
+    npm,
+    hasLock ? 'ci' : 'install',
+    '--no-audit',
+    '--no-fund',
+    '--omit=dev',
+    '--loglevel=error',
+  ];
 }
 
 async function keepNodeModules(work: string, folder: string): Promise<void> {

@@ -15,6 +15,13 @@ export function environmentKey(
   const files = dependencies.files.map(({ path, sha256: content }) => ({ path, sha256: content }));
   const { name, version } = runtime;
   return sha256(
-    canonicalJson({ layout: LAYOUT_VERSION, manager: dependencies.manager, files, name, version, platform }),
+    canonicalJson({
+      layout: LAYOUT_VERSION,
+      manager: dependencies.manager,
+      files,
+      name,
+      version,
+      platform,
+    }),
   );
 }

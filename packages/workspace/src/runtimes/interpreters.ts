@@ -20,7 +20,8 @@ export interface Interpreter {
 export type Interpreters = ReadonlyMap<string, Interpreter>;
 
 const PROBE_TIMEOUT_MS = 5000;
-const PYTHON_PROBE = 'import sys; print(sys.executable); print(sys.base_prefix); print(sys.prefix); print(sys.version.split()[0])';
+const PYTHON_PROBE =
+  'import sys; print(sys.executable); print(sys.base_prefix); print(sys.prefix); print(sys.version.split()[0])';
 const OTHERS = ['bash', 'sh', 'perl', 'ruby', 'Rscript', 'php', 'lua', 'julia'];
 
 /** Looks through PATH; `node` is the one this process runs on. */
@@ -42,15 +43,21 @@ export async function findInterpreters(path: string): Promise<Interpreters> {
 async function pythonNames(folders: readonly string[]): Promise<string[]> {
   const names = new Set(['python3']);
   for (const folder of folders) {
-    for (const name of await readdir(folder).catch(() => [])) if (/^python3\.\d+$/.test(name)) names.add(name);
+    for (const name of await readdir(folder).catch(() => []))
+      if (/^python3\.\d+$/.test(name)) names.add(name);
   }
   return [...names];
 }
 
-async function findPython(name: string, folders: readonly string[]): Promise<Interpreter | undefined> {
+async function findPython(
+  name: string,
+  folders: readonly string[],
+): Promise<Interpreter | undefined> {
   // A version manager has a shim for versions that are not switched on, too; the next folder may have a real one.
   for (const candidate of await listPrograms(name, folders)) {
-    const answer = await run(candidate, ['-c', PYTHON_PROBE], { timeout: PROBE_TIMEOUT_MS }).catch(() => undefined);
+    const answer = await run(candidate, ['-c', PYTHON_PROBE], { timeout: PROBE_TIMEOUT_MS }).catch(
+      () => undefined,
+    );
     const [executable, basePrefix, prefix, version] = answer?.stdout.split('\n') ?? [];
     if (!executable || !basePrefix || !prefix || !version) continue;
     return { name, path: executable, version, mounts: outsideOfSystem([prefix, basePrefix]) };
@@ -58,16 +65,29 @@ async function findPython(name: string, folders: readonly string[]): Promise<Int
   return undefined;
 }
 
-async function findOther(name: string, folders: readonly string[]): Promise<Interpreter | undefined> {
+async function findOther(
+  name: string,
+  folders: readonly string[],
+): Promise<Interpreter | undefined> {
   const [first] = await listPrograms(name, folders);
   if (first === undefined) return undefined;
   const path = await realpath(first);
-  return { name, path: isSystem(path) ? first : path, version: '', mounts: outsideOfSystem([dirname(dirname(path))]) };
+  return {
+    name,
+    path: isSystem(path) ? first : path,
+    version: '',
+    mounts: outsideOfSystem([dirname(dirname(path))]),
+  };
 }
 
 async function findNode(): Promise<Interpreter> {
   const path = await realpath(process.execPath);
-  return { name: 'node', path, version: process.version, mounts: outsideOfSystem([dirname(dirname(path))]) };
+  return {
+    name: 'node',
+    path,
+    version: process.version,
+    mounts: outsideOfSystem([dirname(dirname(path))]),
+  };
 }
 
 /** npm is a script for Node: `path` is that script. */

@@ -12,9 +12,20 @@ const interpreters = new Map<string, Interpreter>(
   ].map((interpreter) => [interpreter.name, interpreter]),
 );
 
-function resolve(scriptName: string, text = '', options: { mode?: number; requested?: string; isImage?: boolean } = {}) {
+function resolve(
+  scriptName: string,
+  text = '',
+  options: { mode?: number; requested?: string; isImage?: boolean } = {},
+) {
   const { mode = 0o644, requested = null, isImage = false } = options;
-  return resolveRuntime({ scriptName, firstBytes: Buffer.from(text), mode, requested, isImage, interpreters });
+  return resolveRuntime({
+    scriptName,
+    firstBytes: Buffer.from(text),
+    mode,
+    requested,
+    isImage,
+    interpreters,
+  });
 }
 
 test.each([
@@ -31,11 +42,16 @@ test.each([
 });
 
 test('an executable without a #! line is started itself', () => {
-  expect(resolve('tool', '\x7fELF', { mode: 0o755 })).toMatchObject({ ok: true, runtime: { argvPrefix: [] } });
+  expect(resolve('tool', '\x7fELF', { mode: 0o755 })).toMatchObject({
+    ok: true,
+    runtime: { argvPrefix: [] },
+  });
 });
 
 test('an interpreter outside of the system brings its folder and its PATH', () => {
-  expect(resolve('a.py')).toMatchObject({ runtime: { mounts: ['/opt/py'], path: ['/opt/py/bin'] } });
+  expect(resolve('a.py')).toMatchObject({
+    runtime: { mounts: ['/opt/py'], path: ['/opt/py/bin'] },
+  });
 });
 
 test('what was asked for wins over what the script says', () => {
@@ -43,13 +59,18 @@ test('what was asked for wins over what the script says', () => {
 });
 
 test('in an image the interpreter has its usual name', () => {
-  expect(resolve('a.py', '', { isImage: true })).toMatchObject({ runtime: { argvPrefix: ['python3'], mounts: [] } });
+  expect(resolve('a.py', '', { isImage: true })).toMatchObject({
+    runtime: { argvPrefix: ['python3'], mounts: [] },
+  });
 });
 
 test.each([
   [resolve('notes.txt'), /--runtime/],
   [resolve('a.rb'), /needs ruby/],
-  [resolve('a.py', '', { requested: 'python3.99' }), /needs python3\.99.*it has bash, node, python, sh/],
+  [
+    resolve('a.py', '', { requested: 'python3.99' }),
+    /needs python3\.99.*it has bash, node, python, sh/,
+  ],
 ])('a script nobody can run is told in a sentence', (resolution, reason) => {
   expect(resolution).toMatchObject({ ok: false, reason: expect.stringMatching(reason) });
 });

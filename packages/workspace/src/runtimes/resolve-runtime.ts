@@ -24,7 +24,9 @@ export interface ResolvedRuntime {
   path: string[];
 }
 
-export type RuntimeResolution = { ok: true; runtime: ResolvedRuntime } | { ok: false; reason: string };
+export type RuntimeResolution =
+  | { ok: true; runtime: ResolvedRuntime }
+  | { ok: false; reason: string };
 
 const BY_EXTENSION: Readonly<Record<string, string>> = {
   '.py': 'python',
@@ -53,7 +55,8 @@ export function resolveRuntime(request: RuntimeRequest): RuntimeResolution {
   const byExtension = BY_EXTENSION[extname(request.scriptName)];
   const shebang = parseShebang(request.firstBytes);
   // `script.sh` may well ask for bash; `script.py` with `#!/usr/bin/env python3` only says it again.
-  if (shebang && (byExtension === undefined || byExtension === 'sh')) return useShebang(request, shebang);
+  if (shebang && (byExtension === undefined || byExtension === 'sh'))
+    return useShebang(request, shebang);
   if (byExtension !== undefined) return useInterpreter(request, byExtension, []);
   if ((request.mode & 0o111) !== 0) return { ok: true, runtime: executable() };
   return {
@@ -71,7 +74,8 @@ export function parseShebang(firstBytes: Buffer): Shebang | undefined {
   const line = /^#![ \t]*([^\r\n]+)/.exec(firstBytes.toString('latin1'))?.[1]?.trim();
   if (!line) return undefined;
   const words = line.split(/\s+/);
-  if (words[0] === undefined || basename(words[0]) !== 'env') return { program: words[0] ?? '', args: words.slice(1) };
+  if (words[0] === undefined || basename(words[0]) !== 'env')
+    return { program: words[0] ?? '', args: words.slice(1) };
   const rest = words.slice(1).filter((word) => word !== '-S' && !word.includes('='));
   return rest[0] === undefined ? undefined : { program: rest[0], args: rest.slice(1) };
 }
@@ -84,7 +88,11 @@ function useShebang(request: RuntimeRequest, { program, args }: Shebang): Runtim
   return { ok: true, runtime: { ...executable(), argvPrefix: [program, ...args] } };
 }
 
-function useInterpreter(request: RuntimeRequest, wanted: string, args: string[]): RuntimeResolution {
+function useInterpreter(
+  request: RuntimeRequest,
+  wanted: string,
+  args: string[],
+): RuntimeResolution {
   const name = wanted === 'python3' ? 'python' : wanted;
   if (request.isImage) {
     const argvPrefix = [PROGRAM_IN_IMAGE[name] ?? name, ...args];
@@ -94,12 +102,21 @@ function useInterpreter(request: RuntimeRequest, wanted: string, args: string[])
   if (!interpreter) return missing(request, name);
   const { path, version, mounts } = interpreter;
   const folders = mounts.length > 0 ? [dirname(path)] : [];
-  return { ok: true, runtime: { name, version, argvPrefix: [path, ...args], mounts, path: folders } };
+  return {
+    ok: true,
+    runtime: { name, version, argvPrefix: [path, ...args], mounts, path: folders },
+  };
 }
 
 function missing({ scriptName, interpreters }: RuntimeRequest, name: string): RuntimeResolution {
-  const here = [...interpreters.keys()].filter((known) => known !== 'npm').toSorted().join(', ');
-  return { ok: false, reason: `${scriptName} needs ${name}, which this worker does not have (it has ${here})` };
+  const here = [...interpreters.keys()]
+    .filter((known) => known !== 'npm')
+    .toSorted()
+    .join(', ');
+  return {
+    ok: false,
+    reason: `${scriptName} needs ${name}, which this worker does not have (it has ${here})`,
+  };
 }
 
 function executable(): ResolvedRuntime {
