@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 
@@ -45,4 +47,19 @@ test('all problems are told at once', () => {
   const parse = () => parseConfig(configSchema, { PORT: 'x', LEASE_SECONDS: 'y' });
   expect(parse).toThrow(ConfigError);
   expect(parse).toThrow(/5 problem/);
+});
+
+test('the process says what is wrong, without a stack, and ends with 1', () => {
+  const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+  const env = { PATH: '', ENCRYPTION_KEY: 'short-but-secret', BLOB_FOLDER: '/tmp' };
+  const { status, stderr, stdout } = spawnSync(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', main],
+    { env, encoding: 'utf8' },
+  );
+  expect([status, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(
+    /^orchestrator: the configuration has 2 problem\(s\):\n  DATABASE_URL: .*\n  ENCRYPTION_KEY: .*\n$/,
+  );
+  expect(stderr).not.toContain('short-but-secret');
 });

@@ -1,6 +1,6 @@
 import { runCommandLine } from './cli.ts';
-import { homeOf } from './connection/find-platform.ts';
 import type { Context } from './context.ts';
+import { homeOf } from './environment.ts';
 import { Output } from './terminal/output.ts';
 
 // The launcher's own setting: a script run here must not inherit it.

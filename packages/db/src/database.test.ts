@@ -141,6 +141,16 @@ describe('a listener', () => {
   });
 });
 
+test.each([0, 1, 5, 20])('a listener can be closed %i turns after it was made', async (turns) => {
+  const listener = listen(
+    { url: own.url, channel: 'c' },
+    { onMessage: () => undefined, onReady: () => undefined },
+  );
+  for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  await listener.close();
+  await listener.close();
+});
+
 test('a statement is found beside its module', () => {
   expect(loadSql(import.meta.url, '../migrations/0001_grid.sql')).toContain(
     'create table executions',

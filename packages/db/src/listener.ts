@@ -14,39 +14,41 @@ export function listen(
   hooks: { onMessage(payload: string): void; onReady(): void },
 ): Listener {
   let isClosed = false;
-  let client: Client | undefined;
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>();
 
   async function connectOnce(): Promise<void> {
-    const current = new Client({ connectionString: options.url, application_name: 'nexus-listen' });
-    client = current;
-    const ended = new Promise<void>((resolve) => {
-      current.on('error', () => resolve());
-      current.on('end', () => resolve());
+    const client = new Client({
+      connectionString: options.url,
+      application_name: 'nexus-listen',
+      connectionTimeoutMillis: 10_000,
     });
-    current.on('notification', (message) => hooks.onMessage(message.payload ?? ''));
+    const ended = new Promise<void>((resolve) => {
+      client.on('error', () => resolve());
+      client.on('end', () => resolve());
+    });
+    client.on('notification', (message) => hooks.onMessage(message.payload ?? ''));
     try {
-      await current.connect();
-      await current.query(`listen ${current.escapeIdentifier(options.channel)}`);
-      if (!isClosed) {
-        hooks.onReady();
-        await ended;
-      }
+      await client.connect();
+      await client.query(`listen ${client.escapeIdentifier(options.channel)}`);
+      if (!isClosed) hooks.onReady();
+      await Promise.race([ended, closed]);
     } finally {
-      await current.end().catch(() => undefined);
+      // Only here: to end a client that is still connecting would never return.
+      await client.end().catch(() => undefined);
     }
   }
 
   const finished = (async () => {
     while (!isClosed) {
       await connectOnce().catch(() => undefined);
-      if (!isClosed) await sleep(200);
+      if (!isClosed) await Promise.race([sleep(200, undefined, { ref: false }), closed]);
     }
   })();
 
   return {
     close: async () => {
       isClosed = true;
-      await client?.end().catch(() => undefined);
+      close();
       await finished;
     },
   };

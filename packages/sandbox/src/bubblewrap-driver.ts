@@ -1,7 +1,7 @@
 import { openSync, writeFileSync } from 'node:fs';
 import { describeIsolation } from './describe-isolation.ts';
 import { dropPrivileges } from './drop-privileges.ts';
-import type { RunningSandbox, SandboxDriver, SandboxSpec } from './driver.ts';
+import type { Mount, RunningSandbox, SandboxDriver, SandboxSpec } from './driver.ts';
 import { requireTools } from './host-tools.ts';
 import { launch } from './launch.ts';
 import { limitProcesses } from './limit-processes.ts';
@@ -14,6 +14,7 @@ import {
   finalSubshell,
   joinCgroups,
   setResourceLimits,
+  MOUNT_POINT_UMASK,
 } from './launch-script.ts';
 import { SANDBOX_HOSTNAME } from './etc-snapshot.ts';
 import type { RootView } from './root-view.ts';
@@ -60,7 +61,7 @@ function mountArguments(spec: SandboxSpec, view: SandboxView, system: RootView):
     ...['--proc', '/proc', '--dev', '/dev'],
     ...tmpfs('/dev/shm'),
     ...['--remount-ro', '/dev'],
-    ...(ownTmp ? tmpfs('/tmp') : []),
+    ...(ownTmp ? [...tmpfs('/tmp'), ...foldersBelowTmp(view.mounts)] : []),
     ...view.mounts.flatMap(({ source, target, access }) => [
       access === 'read' ? '--ro-bind' : '--bind',
       source,
@@ -68,6 +69,18 @@ function mountArguments(spec: SandboxSpec, view: SandboxView, system: RootView):
     ]),
     ...['--remount-ro', '/'],
   ];
+}
+
+/** bwrap would make the folders above a mount itself, for its own eyes only. */
+function foldersBelowTmp(mounts: readonly Mount[]): string[] {
+  const folders = new Set<string>();
+  for (const { target } of mounts) {
+    const parts = target.split('/').slice(1, -1);
+    if (parts[0] !== 'tmp') continue;
+    for (let depth = 2; depth <= parts.length; depth += 1)
+      folders.add(`/${parts.slice(0, depth).join('/')}`);
+  }
+  return [...folders].flatMap((folder) => ['--perms', '0755', '--dir', folder]);
 }
 
 /**
@@ -109,7 +122,7 @@ export function createBubblewrapDriver(host: SandboxHost): SandboxDriver {
       ...[
         tools.sh,
         '-c',
-        `${joinCgroups(joinFiles)}${setMark(mark)}${setResourceLimits(spec.limits)}exec "$@"`,
+        `${MOUNT_POINT_UMASK}${joinCgroups(joinFiles)}${setMark(mark)}${setResourceLimits(spec.limits)}exec "$@"`,
         'sh',
       ],
       ...[

@@ -159,11 +159,13 @@ async function runContainer(
 ): Promise<RunningSandbox> {
   // Attached before the start, so that no first line is missed, and supervised before it, so that
   // what the disk held is measured before the script writes.
+  const startedAtMs = Date.now();
   const socket = await attach(container, spec);
   const output = splitDockerOutput(socket);
   feed(spec.stdin, socket);
   return supervise({
     spec,
+    startedAtMs,
     tree: treeOf(container),
     ...output,
     ...followContainer(container, socket),

@@ -12,6 +12,9 @@ export const READY_LINE = 'ready';
 /** Launchers never see the script's variables: LD_PRELOAD would run its code as root outside the sandbox. */
 export const LAUNCHER_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' } as const;
 
+/** Folders that are made for mounts are for the script to walk through, whatever umask the worker has. */
+export const MOUNT_POINT_UMASK = 'umask 022\n';
+
 /** `0` means the writer itself, which also holds inside a pid namespace. */
 export function joinCgroups(joinFiles: readonly string[]): string {
   return joinFiles.map((file) => `echo 0 >${shellQuote(file)} || exit 125\n`).join('');

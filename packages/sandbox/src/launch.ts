@@ -83,6 +83,7 @@ function run(launched: Launch, prepared: Prepared): RunningSandbox {
   const { host, spec, plan } = launched;
   const { stdio, cgroup, environmentFd, extraFd } = prepared;
   const [file = '', ...args] = plan.argv(cgroup?.joinFiles ?? []);
+  const startedAtMs = Date.now();
   const child = spawn(file, args, {
     cwd: '/',
     env: LAUNCHER_ENVIRONMENT,
@@ -94,6 +95,7 @@ function run(launched: Launch, prepared: Prepared): RunningSandbox {
   if (extraFd !== 'ignore') closeQuietly(extraFd);
   return supervise({
     spec,
+    startedAtMs,
     tree: treeOf(launched, child.pid, cgroup),
     ...stdio.connect(child),
     ...followLauncher(child),

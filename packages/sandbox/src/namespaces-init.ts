@@ -2,7 +2,13 @@ import { dropPrivileges } from './drop-privileges.ts';
 import type { SandboxSpec } from './driver.ts';
 import { SANDBOX_HOSTNAME } from './etc-snapshot.ts';
 import type { HostTools } from './host-tools.ts';
-import { EXTRA_FD, finalCommand, joinCgroups, setResourceLimits } from './launch-script.ts';
+import {
+  EXTRA_FD,
+  finalCommand,
+  joinCgroups,
+  setResourceLimits,
+  MOUNT_POINT_UMASK,
+} from './launch-script.ts';
 import { isRealRoot, isRoot, scriptIds } from './sandbox-owner.ts';
 import { shellQuote } from './shell-quote.ts';
 
@@ -89,6 +95,7 @@ export function initScript(
     ...[spec.cwd, ...spec.command],
   ];
   return [
+    MOUNT_POINT_UMASK,
     joinCgroups(joinFiles),
     loopback.before,
     setHostname(setup),

@@ -15,6 +15,8 @@ export interface LaunchReport {
 
 export interface Launched {
   spec: SandboxSpec;
+  /** Before the first process was started: what is older was there before. */
+  startedAtMs: number;
   tree: ProcessTree;
   stdout: Readable;
   stderr: Readable;
@@ -83,7 +85,7 @@ function startWatches(launched: Launched, stopper: Stopper) {
   const disk = watchDisk({
     roots: spec.diskRoots,
     limitBytes: limits.diskBytes,
-    startedAtMs: Date.now(),
+    startedAtMs: launched.startedAtMs,
     onExceeded: () => stopper.stop('disk_full', 0),
   });
   const memory =

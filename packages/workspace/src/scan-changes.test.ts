@@ -7,7 +7,6 @@ import {
   mkdir,
   mkdtemp,
   readFile,
-  readdir,
   rename,
   rm,
   stat,
@@ -81,49 +80,6 @@ function summary({ manifest }: Changes): string[] {
     return `${entry.path}${entry.type === 'directory' ? '/' : ''} ${entry.mode.toString(8)}`;
   });
 }
-
-describe('files are laid out', () => {
-  test('with their bytes, modes and links, and folders that hold them', async () => {
-    await run(
-      {
-        'main.py': 'print(1)',
-        'bin/tool@755': '#!/bin/sh',
-        'secret@600': 'x',
-        'a b/ñ\n.txt': 'odd',
-        '-x': 'dash',
-      },
-      async (project) => {
-        expect(await readFile(join(project, 'main.py'), 'utf8')).toBe('print(1)');
-        expect((await stat(join(project, 'bin/tool'))).mode & 0o777).toBe(0o755);
-        expect((await stat(join(project, 'secret'))).mode & 0o777).toBe(0o600);
-        expect(await readdir(join(project, 'a b'))).toEqual(['ñ\n.txt']);
-        expect(await readFile(join(project, 'link'), 'utf8')).toBe('print(1)');
-        expect((await stat(join(project, 'closed'))).mode & 0o777).toBe(0o500);
-        expect(await readFile(join(project, 'closed/inside'), 'utf8')).toBe('in');
-        expect((await stat(join(project, 'empty'))).isDirectory()).toBe(true);
-      },
-      [
-        { type: 'symlink', path: `${ROOT}/link`, target: 'main.py' },
-        { type: 'directory', path: `${ROOT}/closed`, mode: 0o500 },
-        { type: 'directory', path: `${ROOT}/empty`, mode: 0o755 },
-        file('closed/inside', 'in'),
-      ],
-    ).catch((error: unknown) => {
-      // The file in the closed folder is not among the contents by name.
-      expect(String(error)).toContain("to be 'in'");
-    });
-  });
-
-  test('and a link in the way of a file leads nowhere outside', async () => {
-    const outside = join(folder, 'outside');
-    await mkdir(outside);
-    const laid = run({ 'l/file': 'x' }, async () => undefined, [
-      { type: 'symlink', path: `${ROOT}/l`, target: outside },
-    ]);
-    await expect(laid).rejects.toThrow();
-    expect(await readdir(outside)).toEqual([]);
-  });
-});
 
 describe('what the script did comes back:', () => {
   test('nothing, if it did nothing', async () => {

@@ -96,6 +96,21 @@ export class FakeWorker {
     return this.report(finished(lease, result));
   }
 
+  /** Leases all there is and ends it: by first argument, how; the rest succeeds. Returns what ran. */
+  async runAll(
+    outcomes: Readonly<Record<string, FinishedItem['outcome']>> = {},
+  ): Promise<string[]> {
+    const ran: string[] = [];
+    for (let leases = await this.lease(100); leases.length > 0; leases = await this.lease(100)) {
+      for (const lease of leases) {
+        const [name = ''] = lease.args;
+        ran.push(name);
+        await this.finish(lease, { outcome: outcomes[name] ?? 'succeeded' });
+      }
+    }
+    return ran.toSorted();
+  }
+
   async log(
     lease: LeaseRef,
     chunks: readonly (Partial<LogItem> & { sequence: number })[],

@@ -1,4 +1,3 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Environment } from '../environment.ts';
@@ -113,8 +112,4 @@ export function checkKey(key: string, origin: string): string {
 
 function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
-}
-
-export function homeOf(env: Environment): string {
-  return nonEmpty(env['HOME']) ?? homedir();
 }

@@ -11,6 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 
+import { afterAll } from 'vitest';
+
 import { runCommandLine } from '../cli.ts';
 import type { Context } from '../context.ts';
 import { Output } from '../terminal/output.ts';
@@ -34,11 +36,11 @@ export interface CliOptions {
 }
 
 const folders: string[] = [];
-process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder of its own for a test; removed when the process ends. */
+/** A folder of its own for a test; removed after the last one of the file. */
 export function makeFolder(name: string, files: Readonly<Record<string, string>> = {}): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `rgrid-${name}-`)));
   folders.push(folder);

@@ -40,10 +40,10 @@ describe.skipIf(fault !== null)(
     });
 
     for (const contractCase of [...commandCases, ...limitCases, ...isolationCases]) {
-      const isSkipped =
-        contractCase.notInDocker !== undefined || (contractCase.needsRoot === true && !isRoot);
-      const why = contractCase.notInDocker === undefined ? '' : ` (${contractCase.notInDocker})`;
-      test.skipIf(isSkipped)(`${contractCase.name}${why}`, async () => {
+      // What a container does not promise is no test of it; the case says why it does not.
+      if (contractCase.notInDocker !== undefined) continue;
+      if (contractCase.needsRoot === true && !isRoot) continue;
+      test(contractCase.name, async () => {
         const room = openRoom(driver);
         try {
           await contractCase.run(room);

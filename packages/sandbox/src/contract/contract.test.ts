@@ -32,10 +32,10 @@ for (const name of NAMES) {
 
     const mayIsolate = probe?.isAvailable === true && probe.description.isolates;
     for (const contractCase of [...commandCases, ...limitCases, ...isolationCases]) {
-      const isSkipped =
-        (contractCase.needsIsolation === true && !mayIsolate) ||
-        (contractCase.needsRoot === true && !isRoot);
-      test.skipIf(isSkipped)(contractCase.name, async () => {
+      // What a driver does not promise is no test of it. Without the driver all are listed, as skipped.
+      if (contractCase.needsIsolation === true && isAvailable && !mayIsolate) continue;
+      if (contractCase.needsRoot === true && !isRoot) continue;
+      test(contractCase.name, async () => {
         const own = openRoom(driver);
         try {
           await contractCase.run(own);

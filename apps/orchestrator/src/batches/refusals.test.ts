@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { toEntries, toSubmission } from '../testing/submissions.ts';
+import {
+  startTestControlPlane,
+  type TestAccount,
+  type TestControlPlane,
+} from '../testing/test-control-plane.ts';
+
+let plane: TestControlPlane;
+let ana: TestAccount;
+
+beforeAll(async () => {
+  plane = await startTestControlPlane();
+  ana = await plane.createAccount();
+});
+
+afterAll(() => plane.stop());
+
+beforeEach(() => plane.database.query('delete from batches'));
+
+async function countRows(): Promise<Record<string, number>> {
+  const [row] = await plane.database.query<Record<string, number>>(
+    'select (select count(*) from batches) as batches, (select count(*) from executions) as executions, (select count(*) from batch_blobs) as blobs',
+  );
+  return row ?? {};
+}
+
+function post(submission: unknown) {
+  return ana.api.post('/batches', submission);
+}
+
+describe('is refused with 400 and leaves nothing:', () => {
+  const [file] = toEntries({ 'a.txt': 'x' });
+  const entry = { ...file, mode: 0o644 };
+  const [execution] = toSubmission().executions;
+  const spec = toSubmission().spec;
+
+  function withSpec(changes: Record<string, unknown>) {
+    return { spec: { ...spec, ...changes } };
+  }
+  function withEntries(...entries: unknown[]) {
+    return { project: { entries } };
+  }
+  function withExecution(changes: Record<string, unknown>) {
+    return { executions: [{ ...execution, ...changes }] };
+  }
+
+  const cases: [string, Record<string, unknown>][] = [
+    ['no executions', { executions: [] }],
+    ['an unknown field', { surprise: 1 }],
+    ['an unknown field of the spec', withSpec({ surprise: 1 })],
+    ['an unknown field of an execution', withExecution({ surprise: 1 })],
+    ['an unknown field of a file', withEntries({ ...entry, surprise: 1 })],
+    ['a path twice', withEntries(entry, entry)],
+    ['a path inside of a file', withEntries(entry, { ...entry, path: 'a.txt/b' })],
+    [
+      'a path inside of a link',
+      withEntries({ type: 'symlink', path: 'l', target: '/etc' }, { ...entry, path: 'l/m/passwd' }),
+    ],
+    ...['../a', 'a/../../b', './a', 'a//b', 'a/', '', '..', '/', '/../etc/passwd', 'a\0b'].map(
+      (path): [string, Record<string, unknown>] => [
+        `the path ${JSON.stringify(path)}`,
+        withEntries({ ...entry, path }),
+      ],
+    ),
+    ['an input outside', withExecution({ input: { ...entry, path: '../x' } })],
+    ['a script outside', withSpec({ script: '../main.py' })],
+    ['a working directory outside', withSpec({ workingDirectory: '../..' })],
+    ['an absolute working directory', withSpec({ workingDirectory: '/etc' })],
+    ['a root that is not absolute', withSpec({ root: 'home' })],
+    ['a root with ..', withSpec({ root: '/home/../etc' })],
+    ['a set-id mode', withEntries({ ...entry, mode: 0o4755 })],
+    ['a hash that is none', withEntries({ ...entry, sha256: 'abc' })],
+    ['a negative size', withEntries({ ...entry, sizeBytes: -1 })],
+    [
+      'sizes beyond all numbers',
+      withEntries(
+        ...Array.from({ length: 2000 }, (_, n) => ({
+          ...entry,
+          path: `${n}`,
+          sizeBytes: Number.MAX_SAFE_INTEGER,
+        })),
+      ),
+    ],
+    ['a device', withEntries({ type: 'device', path: 'x' })],
+    ['a label without text', withExecution({ label: '' })],
+    ['a label with a NUL', withExecution({ label: 'a\0b' })],
+    ['a label of 5000 characters', withExecution({ label: 'x'.repeat(5000) })],
+    ['an argument with a NUL', withExecution({ args: ['a\0b'] })],
+    ['an argument with half a surrogate pair', withExecution({ args: ['\ud800'] })],
+    ['an argument of 200 KB', withExecution({ args: ['x'.repeat(200_000)] })],
+    ['an identity that is none', withExecution({ identity: 'x' })],
+    ['no CPUs', withSpec({ limits: { ...spec.limits, cpus: 0 } })],
+    ['too many CPUs', withSpec({ limits: { ...spec.limits, cpus: 1e6 } })],
+    ['memory beyond all numbers', withSpec({ limits: { ...spec.limits, memoryBytes: 1e300 } })],
+    ['too little memory', withSpec({ limits: { ...spec.limits, memoryBytes: 1 } })],
+    ['no time', withSpec({ limits: { ...spec.limits, timeoutSeconds: 0 } })],
+    ['endless time', withSpec({ limits: { ...spec.limits, timeoutSeconds: 1e12 } })],
+    ['limits left out', withSpec({ limits: undefined })],
+    ['an unknown sandbox', withSpec({ sandbox: 'chroot' })],
+    ['an image in another sandbox', withSpec({ image: 'python', sandbox: 'process' })],
+    ['a variable without a name', { env: { '': 'x' } }],
+    ['a variable of a wrong name', { env: { 'A-B': 'x' } }],
+    ['a variable with a NUL', { env: { A: 'a\0b' } }],
+    ['a variable of 1 MB', { env: { A: 'x'.repeat(1 << 20) } }],
+    ['metadata that is no text', { metadata: { a: 1 } }],
+    ['metadata with a NUL', { metadata: { a: 'a\0b' } }],
+    ['metadata without a name', { metadata: { '': 'x' } }],
+    ['metadata of 2000 characters', { metadata: { a: 'x'.repeat(2000) } }],
+    ['priority beyond measure', { priority: 101 }],
+    ['half a priority', { priority: 0.5 }],
+    ['parallel 0', { parallel: 0 }],
+    ['parallel beyond measure', { parallel: 1e9 }],
+    ['negative retries', { retries: -1 }],
+    ['retries beyond measure', { retries: 1000 }],
+    ['a short idempotency key', { idempotencyKey: 'x' }],
+    ['an idempotency key with a NUL', { idempotencyKey: 'abcdefgh\0' }],
+    ['an unknown way to rerun', { rerun: 'sometimes' }],
+    ['a masked name with a NUL', { masked: ['a\0b'] }],
+  ];
+
+  test.each(cases)('%s', async (_name, changes) => {
+    const { status, body } = await post({ ...toSubmission(), ...changes });
+    expect([status, body.error?.code]).toEqual([400, 'invalid_request']);
+    expect(body.error.message).not.toMatch(/\b(select|insert|postgres|at \/|\.ts)\b/i);
+    expect(await countRows()).toEqual({ batches: 0, executions: 0, blobs: 0 });
+  });
+
+  test('what is no JSON', async () => {
+    const send = (body: string, type = 'application/json') =>
+      ana.api.raw('/batches', { method: 'POST', body, headers: { 'content-type': type } });
+    for (const body of ['', '{', '[]', 'null', '"text"', '{"__proto__":{"a":1}}'])
+      expect((await send(body)).status, body).toBe(400);
+    expect((await send('a=b', 'application/x-www-form-urlencoded')).status).toBe(415);
+  });
+});
