@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { has } from '@nexus/testkit';
+import { packageManagerSettings } from '@nexus/workspace';
 
 import { readLog, runToEnd, submit, toEntries, type Files } from './src/submit.ts';
 import { startTestGrid, type TestGrid } from './src/test-grid.ts';
@@ -10,21 +11,10 @@ import { startTestGrid, type TestGrid } from './src/test-grid.ts';
 let grid: TestGrid;
 
 beforeAll(async () => {
-  grid = await startTestGrid({ workerEnv: packageManagerSettings() });
+  grid = await startTestGrid({ workerEnv: packageManagerSettings(process.env) });
 });
 
 afterAll(() => grid.stop());
-
-/** This machine's way to its registries, as a worker inherits it from whoever starts it. */
-function packageManagerSettings(): Record<string, string> {
-  const isSetting = (name: string) =>
-    /^(PIP_|npm_config_|SSL_CERT_|NODE_EXTRA_CA_CERTS$|HTTPS?_PROXY$|NO_PROXY$)/i.test(name);
-  return Object.fromEntries(
-    Object.entries(process.env).flatMap(([name, value]) =>
-      isSetting(name) && value !== undefined ? [[name, value]] : [],
-    ),
-  );
-}
 
 async function run(files: Files, script: string, manager: 'pip' | 'npm') {
   const names = manager === 'pip' ? ['requirements.txt'] : ['package.json'];

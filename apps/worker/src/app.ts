@@ -5,7 +5,7 @@ import { AppError } from '@nexus/kit/errors';
 import { writeFileAtomically } from '@nexus/kit/files';
 import type { Logger } from '@nexus/kit/logger';
 import { retry } from '@nexus/kit/retry';
-import { findInterpreters } from '@nexus/workspace';
+import { findInterpreters, packageManagerSettings } from '@nexus/workspace';
 
 import { runLease, type AttemptDeps } from './attempts/run-lease.ts';
 import { isTransient } from './blobs/blob-transfer.ts';
@@ -170,15 +170,4 @@ async function leave(parts: {
   parts.mailbox.close();
   parts.client.close();
   await parts.drivers.close();
-}
-
-/** What pip and npm are configured by on this machine; scripts themselves never see it. */
-function packageManagerSettings(environment: AppDeps['environment']): Record<string, string> {
-  const isSetting = (name: string) =>
-    /^(PIP_|npm_config_|SSL_CERT_|NODE_EXTRA_CA_CERTS$|HTTPS?_PROXY$|NO_PROXY$)/i.test(name);
-  return Object.fromEntries(
-    Object.entries(environment).flatMap(([name, value]) =>
-      value !== undefined && isSetting(name) ? [[name, value]] : [],
-    ),
-  );
 }

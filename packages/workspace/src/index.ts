@@ -11,6 +11,7 @@ export {
   type BuildResult,
 } from './environments/build-environment.ts';
 export { environmentKey } from './environments/environment-key.ts';
+export { packageManagerSettings } from './environments/package-manager-settings.ts';
 export { mountEnvironment } from './environments/mount-environment.ts';
 export { MaskingStream } from './mask-secrets.ts';
 export { inParallel, type BlobSource } from './materialize.ts';

@@ -40,31 +40,38 @@ export async function listExecutions(
   accountId: string,
   filter: ExecutionFilter,
 ): Promise<ExecutionList> {
-  const rows = await database.query<ExecutionRow>(
-    `with after as (select created_at, batch_id, index, id from executions where id = $5 and account_id = $1)
-     select ${EXECUTION_COLUMNS} from ${EXECUTION_TABLES}
-     where e.account_id = $1
-       and ($2::text is null or e.state = $2)
-       and ($3::text is null or e.batch_id = $3)
-       and ($4::jsonb is null or b.metadata @> $4)
-       and ($5::text is null or exists (
-         select 1 from after where e.created_at < after.created_at
-           or (e.created_at = after.created_at and (e.batch_id, e.index, e.id) > (after.batch_id, after.index, after.id))))
-     order by e.created_at desc, e.batch_id, e.index, e.id
-     limit $6`,
-    [
-      ...[accountId, filter.state ?? null, filter.batch ?? null],
-      ...[
-        filter.metadata ? JSON.stringify(filter.metadata) : null,
-        filter.cursor ?? null,
-        filter.limit + 1,
-      ],
-    ],
-  );
+  const { state, batch, metadata = {}, cursor, limit } = filter;
+  const hasMetadata = Object.keys(metadata).length > 0;
+  const rows = await database.query<ExecutionRow>(listSql({ isAfter: cursor !== undefined }), [
+    ...[accountId, state ?? null, batch ?? null],
+    ...[hasMetadata ? JSON.stringify(metadata) : null, limit + 1],
+    ...(cursor === undefined ? [] : [cursor]),
+  ]);
   const page = rows.slice(0, filter.limit);
   const waiting = await explainAll(database, page);
   return {
     executions: page.map((row) => toExecution(row, waiting.get(row.id) ?? null)),
     nextCursor: rows.length > filter.limit ? (page.at(-1)?.id ?? null) : null,
   };
+}
+
+const ORDER = 'order by e.created_at desc, e.batch_id, e.index, e.id';
+
+// The page is found by its keys first: all else is joined to its rows only, not to all that are passed over.
+function listSql({ isAfter }: { isAfter: boolean }): string {
+  const after = `and e.created_at <= (select created_at from after)
+         and (e.created_at < (select created_at from after)
+           or (e.batch_id, e.index, e.id) > (select batch_id, index, id from after))`;
+  return `
+    with ${isAfter ? 'after as (select created_at, batch_id, index, id from executions where id = $6 and account_id = $1),' : ''}
+    page as materialized (
+      select e.id from executions e
+      where e.account_id = $1
+         and ($2::text is null or e.state = $2)
+         and ($3::text is null or e.batch_id = $3)
+         and ($4::jsonb is null or e.batch_id in (select id from batches where account_id = $1 and metadata @> $4))
+         ${isAfter ? after : ''}
+      ${ORDER} limit $5
+    )
+    select ${EXECUTION_COLUMNS} from ${EXECUTION_TABLES} where e.id in (select id from page) ${ORDER}`;
 }

@@ -11,6 +11,7 @@ import {
   type BlobSource,
   type InstalledDependencies,
   type ResolvedRuntime,
+  packageManagerSettings,
 } from '@nexus/workspace';
 
 import type { Environment } from '../environment.ts';
@@ -69,7 +70,7 @@ export class LocalDependencies {
     try {
       const { dependencies, runtime } = wanted;
       const { interpreters, driver } = machine;
-      const environment = installerSettings(env);
+      const environment = packageManagerSettings(env);
       const request = {
         id: `local-${id}-install`,
         dependencies,
@@ -98,15 +99,4 @@ interface Wanted {
   dependencies: BatchSpec['dependencies'][number];
   runtime: ResolvedRuntime;
   key: string;
-}
-
-/** What pip and npm are configured by on this machine. */
-function installerSettings(env: Environment): Record<string, string> {
-  const isSetting = (name: string) =>
-    /^(PIP_|npm_config_|SSL_CERT_|NODE_EXTRA_CA_CERTS$|HTTPS?_PROXY$|NO_PROXY$)/i.test(name);
-  return Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) =>
-      value !== undefined && isSetting(name) ? [[name, value]] : [],
-    ),
-  );
 }
