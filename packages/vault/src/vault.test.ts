@@ -32,3 +32,21 @@ test('after a rotation old envelopes open while the old key is there, and not wi
   expect(createVault([NEW, OLD]).unseal(envelope, [])).toBe('sk-value');
   expect(() => createVault([NEW]).unseal(envelope, [])).toThrow(/no key/);
 });
+
+test.each(['', 'v1', 'v1.a.b', 'v2.00000000.AAAA.AAAA', 'sk-value in clear'])(
+  '%j is no envelope, and is not repeated in the complaint',
+  (text) => {
+    const vault = createVault([NEW]);
+    expect(() => vault.unseal(text, [])).toThrow(/not a vault envelope/);
+    expect(() => vault.unseal('sk-value in clear', [])).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining('sk-value') }),
+    );
+  },
+);
+
+test('what is sealed may be empty, long and of any letters', () => {
+  const vault = createVault([NEW]);
+  for (const text of ['', 'ñ\u{1F600}\0', 'x'.repeat(1 << 20)]) {
+    expect(vault.unseal(vault.seal(text, ['a']), ['a'])).toBe(text);
+  }
+});

@@ -47,6 +47,26 @@ export async function getBatch(database: Database, accountId: string, id: string
   };
 }
 
+export interface Progress {
+  counts: StateCounts;
+  isFinished: boolean;
+}
+
+/** One row, whatever the size of the batch: for those who look all the time. Throws AppError not_found. */
+export async function readProgress(
+  database: Database,
+  accountId: string,
+  id: string,
+): Promise<Progress> {
+  const rows = await database.query<StateCounts & { isFinished: boolean }>(
+    `select *, finished_at is not null as "isFinished" from batches where id = $1 and account_id = $2`,
+    [id, accountId],
+  );
+  const row = rows[0];
+  if (!row) throw new AppError('not_found', `there is no batch ${id}`);
+  return { counts: countsOf(row), isFinished: row.isFinished };
+}
+
 function countsOf(row: StateCounts): StateCounts {
   const { uploading, queued, leased, running, publishing } = row;
   const { succeeded, failed, timed_out, out_of_memory, cancelled, lost } = row;

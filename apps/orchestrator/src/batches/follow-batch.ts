@@ -9,7 +9,7 @@ import {
   type ExecutionRow,
 } from '../executions/execution-rows.ts';
 import { readSmallLogs } from '../logs/log-store.ts';
-import { getBatch } from './batch-reader.ts';
+import { getBatch, readProgress } from './batch-reader.ts';
 import type { BatchDeps } from './submit.ts';
 
 export interface FollowBatch {
@@ -44,18 +44,18 @@ export async function* followBatch(
     );
     try {
       // Read first: what ends after it has a higher version than anything counted in it.
-      const batch = await getBatch(deps.database, accountId, batchId);
+      const { counts, isFinished } = await readProgress(deps.database, accountId, batchId);
       const rows = await listEnded(deps, batchId, version);
       for (const event of await toEvents(deps, rows)) yield event;
       version = rows.at(-1)?.version ?? version;
       if (rows.length === ROWS_PER_READ) continue;
-      const counts = JSON.stringify(batch.counts);
-      if (counts !== lastCounts) yield { type: 'counts', counts: batch.counts };
-      lastCounts = counts;
-      if (batch.finishedAt !== null || !request.isFollowing) {
-        // Ended between the two reads.
-        for (const event of await toEvents(deps, await listEnded(deps, batchId, version)))
-          yield event;
+      const text = JSON.stringify(counts);
+      if (text !== lastCounts) yield { type: 'counts', counts };
+      lastCounts = text;
+      if (isFinished || !request.isFollowing) {
+        const batch = await getBatch(deps.database, accountId, batchId);
+        // Finished, or retried by hand, since it was looked at above: what that changed comes first.
+        if ((batch.finishedAt !== null) !== isFinished) continue;
         yield { type: 'end', batch };
         return;
       }

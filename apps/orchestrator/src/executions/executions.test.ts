@@ -259,6 +259,17 @@ test('everything that waits says what for', async () => {
   await plane.database.query("update workers set state = 'active'");
 });
 
+test('each of a page says its place in the queue', async () => {
+  await submitBatch(ana.api, { executions: 3 });
+  await submitBatch(ana.api, { executions: 5 });
+  await worker.lease(2);
+  const { executions } = await list('limit=1000&state=queued');
+  // One of each batch is leased; what came earlier is served before.
+  expect(executions.map((execution) => execution.waiting?.executionsAhead)).toEqual([
+    2, 3, 4, 5, 0, 1,
+  ]);
+});
+
 test('workers are listed with what they hold', async () => {
   await submitBatch(ana.api, { executions: 3 });
   const [first] = await worker.lease(3);

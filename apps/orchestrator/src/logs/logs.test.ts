@@ -58,8 +58,14 @@ function positionsOf(events: readonly LogEvent[]): string[] {
 async function* follow(id: string, query = ''): AsyncGenerator<LogEvent> {
   const response = await ana.api.raw(`/executions/${id}/logs?follow=true&${query}`);
   if (!response.body) throw new Error('no body');
-  for await (const line of createInterface({ input: Readable.fromWeb(response.body) }))
-    yield logEventSchema.parse(JSON.parse(line));
+  const input = Readable.fromWeb(response.body);
+  try {
+    for await (const line of createInterface({ input }))
+      yield logEventSchema.parse(JSON.parse(line));
+  } finally {
+    // A reader that leaves hangs up.
+    input.destroy();
+  }
 }
 
 function chunk(

@@ -154,6 +154,44 @@ describe('a lease', () => {
     expect(await worker.leaseOne()).toMatchObject({ executionId: `${batchId}-0` });
   });
 
+  test('given out in the moment of hanging up goes back at once, as no attempt', async () => {
+    const { batchId } = await submitBatch(ana.api);
+    const controller = new AbortController();
+    const { promise: isLocked, resolve: locked } = Promise.withResolvers<void>();
+    const { promise: mayClaim, resolve: claimNow } = Promise.withResolvers<void>();
+    const holding = plane.database.transaction(async (tx) => {
+      await tx.query('select 1 from batches for update');
+      locked();
+      await mayClaim;
+    });
+    await isLocked;
+    const call = worker.api.raw('/exchange', {
+      method: 'POST',
+      body: JSON.stringify({ capacity: { slots: 1, cpus: 9, memoryBytes: 2 ** 40 } }),
+      headers: { 'content-type': 'application/json' },
+      signal: controller.signal,
+    });
+    const isWaiting = () =>
+      plane.database.query(
+        "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+    await expect.poll(isWaiting, { timeout: 10_000 }).toHaveLength(1);
+    controller.abort();
+    await expect(call).rejects.toThrow();
+    // By then the control plane has heard that the caller is gone.
+    await ana.api.get('/whoami');
+    claimNow();
+    await holding;
+    await expect
+      .poll(() => read(`${batchId}-0`), { timeout: 10_000 })
+      .toMatchObject({
+        ...{ state: 'queued', epoch: 1, timesLost: 0, retriesUsed: 0 },
+      });
+    expect(await plane.database.query('select outcome from attempts')).toEqual([
+      { outcome: 'released' },
+    ]);
+  });
+
   test('of a worker process that was started again ends at once, as lost', async () => {
     const held = await lease();
     const joinToken = await plane.createJoinToken();
@@ -227,174 +265,3 @@ describe('a long poll', () => {
     expect([second.leases.length, second.batches]).toEqual([1, []]);
   });
 });
-
-// Row 4.
-describe('cancelling', () => {
-  test('ends at once what waits, and asks the worker to end what runs', async () => {
-    const { batchId } = await submitBatch(ana.api, { executions: 5 });
-    const held = await worker.lease(2);
-    const hearing = worker.exchange({ waitMs: 30_000 });
-    expect((await ana.api.post(`/batches/${batchId}/cancel`)).body).toEqual({
-      cancelled: 3,
-      stopping: 2,
-    });
-    expect((await hearing).cancel.toSorted(byId)).toEqual(held.map(refOf).toSorted(byId));
-    expect((await worker.heartbeat(held)).cancel.toSorted(byId)).toEqual(
-      held.map(refOf).toSorted(byId),
-    );
-    const known = held.map((one) => one.executionId);
-    expect((await worker.exchange({ waitMs: 1, knownCancels: known })).cancel).toEqual([]);
-    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({
-      counts: { cancelled: 3, leased: 2 },
-      finishedAt: null,
-    });
-    expect((await ana.api.post(`/batches/${batchId}/cancel`)).body, 'again').toEqual({
-      cancelled: 0,
-      stopping: 2,
-    });
-    for (const one of held)
-      expect(await worker.finish(one, { outcome: 'cancelled', exitCode: null })).toBe('accepted');
-    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({
-      counts: { cancelled: 5 },
-      finishedAt: expect.any(String),
-    });
-    expect((await ana.api.post(`/batches/${batchId}/cancel`)).body, 'after its end').toEqual({
-      cancelled: 0,
-      stopping: 0,
-    });
-    expect(await worker.lease(5)).toEqual([]);
-  });
-
-  test('one of a batch leaves the others alone', async () => {
-    const { batchId } = await submitBatch(ana.api, { executions: 3 });
-    expect((await ana.api.post(`/executions/${batchId}-1/cancel`)).body).toEqual({
-      cancelled: 1,
-      stopping: 0,
-    });
-    expect((await worker.lease(5)).map((one) => one.executionId).toSorted()).toEqual([
-      `${batchId}-0`,
-      `${batchId}-2`,
-    ]);
-  });
-
-  test('what ended by itself before it heard of it keeps its true result', async () => {
-    for (const outcome of ['succeeded', 'failed', 'timed_out'] as const) {
-      const held = await lease();
-      await ana.api.post(`/executions/${held.executionId}/cancel`);
-      expect(await worker.finish(held, { outcome })).toBe('accepted');
-      expect(await read(held.executionId), 'no retry of what nobody wants any more').toMatchObject({
-        state: outcome,
-      });
-    }
-  });
-
-  test('what is lost, given back or broken after it was cancelled is cancelled', async () => {
-    const ends = [
-      async () => (await pass(60), expire()),
-      (held: Lease) => worker.report({ ...refOf(held), kind: 'released' }),
-      (held: Lease) => worker.report({ ...refOf(held), kind: 'worker_failed', reason: 'no disk' }),
-    ];
-    for (const end of ends) {
-      const held = await lease();
-      await ana.api.post(`/executions/${held.executionId}/cancel`);
-      await end(held);
-      expect(await read(held.executionId)).toMatchObject({ state: 'cancelled', timesLost: 0 });
-    }
-  });
-
-  test('and finishing at the same moment end in one state that both agree on', async () => {
-    const { batchId } = await submitBatch(ana.api, { executions: 30 });
-    const held = await worker.lease(30);
-    await Promise.all(
-      held.flatMap((one) => [
-        ana.api.post(`/executions/${one.executionId}/cancel`),
-        worker.finish(one),
-      ]),
-    );
-    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({
-      counts: { succeeded: 30 },
-      finishedAt: expect.any(String),
-    });
-  });
-
-  test('and claiming at the same moment leave nothing running that was reported as cancelled', async () => {
-    const { batchId } = await submitBatch(ana.api, { executions: 200 });
-    const [{ body }, ...claims] = await Promise.all([
-      ana.api.post(`/batches/${batchId}/cancel`),
-      ...Array.from({ length: 20 }, () => worker.lease(5)),
-    ]);
-    const leased = claims.flat().length;
-    expect(body).toEqual({ cancelled: 200 - leased, stopping: leased });
-    expect((await worker.exchange({ waitMs: 1 })).cancel).toHaveLength(leased);
-  });
-});
-
-describe('retrying by hand', () => {
-  test('makes a new execution beside the old one, in the same batch', async () => {
-    const { batchId } = await submitBatch(ana.api, { executions: ['a', 'b'] });
-    for (const held of await worker.lease(2))
-      await worker.finish(held, { outcome: held.args[0] === 'a' ? 'failed' : 'succeeded' });
-    expect((await ana.api.post(`/batches/${batchId}/retry`)).body).toEqual({
-      retried: [`${batchId}-0-2`],
-    });
-    expect((await ana.api.post(`/batches/${batchId}/retry`)).body, 'again').toEqual({
-      retried: [],
-    });
-    expect(await read(`${batchId}-0`)).toMatchObject({
-      state: 'failed',
-      retriedAs: `${batchId}-0-2`,
-    });
-    expect(await read(`${batchId}-0-2`)).toMatchObject({
-      state: 'queued',
-      label: 'a',
-      args: ['a'],
-      index: 0,
-      epoch: 0,
-    });
-    expect((await ana.api.get(`/batches/${batchId}`)).body).toMatchObject({
-      total: 2,
-      counts: { queued: 1, failed: 0, succeeded: 1 },
-      finishedAt: null,
-    });
-    await worker.finish(await worker.leaseOne(), { outcome: 'failed' });
-    expect((await ana.api.post(`/executions/${batchId}-0-2/retry`)).body).toEqual({
-      retried: [`${batchId}-0-3`],
-    });
-  });
-
-  test('one that succeeded is possible when asked for', async () => {
-    const held = await lease();
-    await worker.finish(held);
-    const [batchId] = held.executionId.split('-');
-    expect((await ana.api.post(`/batches/${batchId}/retry`)).body).toEqual({ retried: [] });
-    expect((await ana.api.post(`/batches/${batchId}/retry`, { all: true })).body).toEqual({
-      retried: [`${held.executionId}-2`],
-    });
-  });
-
-  test('one that has not ended is refused', async () => {
-    const held = await lease();
-    expect((await ana.api.post(`/executions/${held.executionId}/retry`)).body).toMatchObject({
-      error: { code: 'conflict' },
-    });
-  });
-
-  test('many times at once makes one successor', async () => {
-    const held = await lease();
-    await worker.finish(held, { outcome: 'cancelled' });
-    const answers = await Promise.all(
-      Array.from({ length: 10 }, () => ana.api.post(`/executions/${held.executionId}/retry`)),
-    );
-    expect(answers.map((answer) => answer.status).toSorted()).toEqual([
-      200,
-      ...Array.from({ length: 9 }, () => 409),
-    ]);
-    expect((await worker.lease(5)).map((one) => one.executionId)).toEqual([
-      `${held.executionId}-2`,
-    ]);
-  });
-});
-
-function byId(a: { executionId: string }, b: { executionId: string }): number {
-  return a.executionId < b.executionId ? -1 : 1;
-}

@@ -242,6 +242,9 @@ describe('batches', () => {
       requeued: 1,
       missing: [sha256('given up')],
     });
+    // The batch is as old as ever, the wish is not.
+    await plane.database.query("update batches set created_at = now() - interval '2 days'");
+    await clean({ abandonedBefore: new Date(Date.now() - HOUR_MS), finishedBefore: NEVER });
     expect(await worker.lease(1)).toEqual([]);
     await uploadBlob(ana.api, 'given up');
     expect((await ana.api.post(`/batches/${body.batchId}/start`)).body).toMatchObject({

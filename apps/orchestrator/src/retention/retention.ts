@@ -62,12 +62,15 @@ async function repeatWhileFull(
 
 async function cancelAbandoned(database: Database, before: Date): Promise<number> {
   const [row] = await database.query<{ count: number }>(
+    // By the age of the executions: in an old batch that was submitted again they are young.
     `with locked as (
-       select id from batches where uploading > 0 and created_at < $1 order by id limit $2 for no key update
+       select id from batches b where uploading > 0 and exists (
+         select 1 from executions e where e.batch_id = b.id and e.state = 'uploading' and e.created_at < $1)
+       order by id limit $2 for no key update
      ), cancelled as (
        update executions e set state = 'cancelled', finished_at = now(), reason = 'its upload was never completed',
          version = nextval('execution_version')
-       from locked where e.batch_id = locked.id and e.state = 'uploading'
+       from locked where e.batch_id = locked.id and e.state = 'uploading' and e.created_at < $1
      )
      select count(*) as count from locked`,
     [before, BATCH_SIZE],
