@@ -118,24 +118,18 @@ export function createBubblewrapDriver(host: SandboxHost): SandboxDriver {
     const { view } = built;
     const limit = await limitProcesses(host, spec);
     const mark = host.nextMark();
-    const argv = (joinFiles: readonly string[]): string[] => [
-      ...[
-        tools.sh,
-        '-c',
-        `${MOUNT_POINT_UMASK}${joinCgroups(joinFiles)}${setMark(mark)}${setResourceLimits(spec.limits)}exec "$@"`,
-        'sh',
-      ],
-      ...[
-        tools.bwrap,
-        ...namespaceArguments(spec.network),
-        ...mountArguments(spec, view, views.system),
-      ],
+    const argv = (): string[] => [
+      tools.bwrap,
+      ...namespaceArguments(spec.network),
+      ...mountArguments(spec, view, views.system),
       ...(filter === null ? [] : ['--seccomp', String(EXTRA_FD)]),
       ...['--', ...initCommand(drop, spec, limit)],
     ];
     return launch(host, spec, {
       tree: 'namespace',
       ...(mark === undefined ? {} : { mark }),
+      prelude: (joinFiles) =>
+        `${MOUNT_POINT_UMASK}${joinCgroups(joinFiles)}${setMark(mark)}${setResourceLimits(spec.limits)}`,
       argv,
       release: view.release,
       ...(filter === null ? {} : { openExtra: () => openSync(filter, 'r') }),

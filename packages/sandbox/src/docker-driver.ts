@@ -2,8 +2,14 @@ import { createReadStream } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { containerOptions, OWNER_LABEL } from './docker-container.ts';
+import {
+  connectDocker,
+  listContainerIds,
+  pingDocker,
+  type DockerAddress,
+} from './docker-engine.ts';
 import { splitDockerOutput } from './docker-output.ts';
 import type {
   RunningSandbox,
@@ -18,21 +24,15 @@ import type { MetadataBlock } from './metadata-block.ts';
 import type { ProcessTree } from './process-tree.ts';
 import { supervise, type Launched } from './supervise.ts';
 
-export interface DockerOptions {
+export interface DockerOptions extends DockerAddress {
   /** Stable over the worker's restarts: `sweepContainers` removes what an earlier life left. */
   owner: string;
-  /** Default: DOCKER_HOST as the engine's own tools read it, else the usual socket. */
-  socketPath?: string;
   /** For executions that name no image. */
   defaultImage?: string;
   /** Whether an image that is not here may be fetched. */
   mayPull?: boolean;
   /** The engine's network for executions that ask for one. Default: `bridge`. */
   network?: string;
-}
-
-function connect(options: Pick<DockerOptions, 'socketPath'>): Docker {
-  return new Docker(options.socketPath === undefined ? {} : { socketPath: options.socketPath });
 }
 
 /** dockerode throws errors with the engine's HTTP status and its sentence. */
@@ -216,15 +216,17 @@ function describe(metadata: MetadataBlock): SandboxDescription {
 }
 
 export function createDockerDriver(options: DockerOptions, metadata: MetadataBlock): SandboxDriver {
-  const docker = connect(options);
+  let connected: Promise<Docker> | undefined;
+  async function startInContainer(spec: SandboxSpec): Promise<RunningSandbox> {
+    connected ??= connectDocker(options);
+    return start({ docker: await connected, options, metadata }, spec);
+  }
   return {
     name: 'docker',
     description: describe(metadata),
     start: (wanted) =>
       startChecked(wanted, (spec) =>
-        start({ docker, options, metadata }, spec).catch((error: unknown) =>
-          notStarted(sentenceOf(error)),
-        ),
+        startInContainer(spec).catch((error: unknown) => notStarted(sentenceOf(error))),
       ),
     close: () => Promise.resolve(),
   };
@@ -232,9 +234,8 @@ export function createDockerDriver(options: DockerOptions, metadata: MetadataBlo
 
 /** Whether the engine answers; running something in it needs an image, which there may not be. */
 export async function findDockerFault(options: DockerOptions): Promise<string | null> {
-  const docker = connect(options);
   try {
-    await docker.ping();
+    await pingDocker(options);
     return null;
   } catch (error) {
     return `the Docker engine does not answer: ${sentenceOf(error)}`;
@@ -242,15 +243,10 @@ export async function findDockerFault(options: DockerOptions): Promise<string | 
 }
 
 /** Removes containers a worker of this name left behind, running or not. Answers how many. */
-export async function sweepContainers(
-  owner: string,
-  options: Pick<DockerOptions, 'socketPath'> = {},
-): Promise<number> {
-  const docker = connect(options);
-  const found = await docker.listContainers({
-    all: true,
-    filters: { label: [`${OWNER_LABEL}=${owner}`] },
-  });
-  await Promise.all(found.map(({ Id }) => removeContainer(docker.getContainer(Id))));
-  return found.length;
+export async function sweepContainers(owner: string, options: DockerAddress = {}): Promise<number> {
+  const ids = await listContainerIds(options, `${OWNER_LABEL}=${owner}`);
+  if (ids.length === 0) return 0;
+  const docker = await connectDocker(options);
+  await Promise.all(ids.map((id) => removeContainer(docker.getContainer(id))));
+  return ids.length;
 }

@@ -1,9 +1,18 @@
 import { execFile } from 'node:child_process';
 import { constants, openSync, unlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
+import type { LauncherShells } from './launcher-shells.ts';
 import { closeQuietly, type ScratchDirectory } from './scratch-directory.ts';
+import { shellQuote } from './shell-quote.ts';
 
 const BATCH = 32;
+
+async function run(command: string[], shells: LauncherShells | null): Promise<void> {
+  const [file = '', ...args] = command;
+  if (shells === null) return void (await promisify(execFile)(file, args));
+  const code = await shells.run(`exec ${command.map(shellQuote).join(' ')}\n`).exited;
+  if (code !== 0) throw new Error(`${file} ended with code ${code}`);
+}
 
 /**
  * Node connects children by socket pairs, and on a socket `echo x > /dev/stderr`, which scripts
@@ -33,14 +42,21 @@ function openForScriptReading(path: string): { workerFd: number; scriptFd: numbe
   return { workerFd, scriptFd };
 }
 
-export function createFifoPool(scratch: ScratchDirectory, mkfifo: string): FifoPool {
+/** null where there is no `mkfifo`, or no /dev/fd that opens its pipes anew (macOS). */
+export function createFifoPool(
+  scratch: ScratchDirectory,
+  mkfifo: string | undefined,
+  shells: LauncherShells | null,
+): FifoPool | null {
+  if (process.platform !== 'linux' || mkfifo === undefined) return null;
+  const command = [mkfifo, '-m', '666'];
   const ready: string[] = [];
   let filling: Promise<void> | null = null;
 
   async function fill(): Promise<void> {
     const paths = Array.from({ length: BATCH }, () => scratch.newPath('fifo'));
     // 666: the script's uid may open /dev/stdout anew; the directory keeps everybody else out.
-    await promisify(execFile)(mkfifo, ['-m', '666', ...paths]);
+    await run([...command, ...paths], shells);
     ready.push(...paths);
   }
 

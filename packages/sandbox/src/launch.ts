@@ -1,7 +1,6 @@
-import { spawn, type StdioOptions } from 'node:child_process';
 import type { Cgroup } from './cgroup.ts';
 import type { RunningSandbox, SandboxSpec } from './driver.ts';
-import { environmentScript, LAUNCHER_ENVIRONMENT } from './launch-script.ts';
+import { environmentScript } from './launch-script.ts';
 import type { ProcessMark } from './process-mark.ts';
 import { notStartedBecause } from './not-started.ts';
 import {
@@ -11,14 +10,21 @@ import {
   type ProcessTree,
   type TreeContext,
 } from './process-tree.ts';
-import { followLauncher } from './launcher-exit.ts';
 import type { SandboxHost } from './sandbox-host.ts';
 import { openStdio, type SandboxStdio } from './sandbox-stdio.ts';
 import { closeQuietly } from './scratch-directory.ts';
+import {
+  spawnLauncher,
+  startInShell,
+  type Launcher,
+  type LauncherStart,
+} from './start-launcher.ts';
 import { supervise } from './supervise.ts';
 
 export interface LaunchPlan {
-  /** The launcher's argv; `joinFiles` as in Cgroup. */
+  /** Shell lines before the launcher; `joinFiles` as in Cgroup. */
+  prelude?: (joinFiles: readonly string[]) => string;
+  /** The launcher's argv. */
   argv(joinFiles: readonly string[]): readonly string[];
   /** Opens what becomes EXTRA_FD; what it throws is the reason of `not_started`. */
   openExtra?: () => number;
@@ -33,7 +39,7 @@ interface Prepared {
   stdio: SandboxStdio;
   cgroup: Cgroup | null;
   environmentFd: number;
-  extraFd: number | 'ignore';
+  extraFd: number | null;
 }
 
 interface Launch {
@@ -49,19 +55,9 @@ async function prepare({ host, spec, plan }: Launch, undo: DisposableStack): Pro
   undo.defer(() => void cgroup?.remove());
   const environmentFd = host.scratch.openHidden(environmentScript(spec.env));
   undo.defer(() => closeQuietly(environmentFd));
-  const extraFd = plan.openExtra?.() ?? 'ignore';
-  undo.defer(() => extraFd === 'ignore' || closeQuietly(extraFd));
+  const extraFd = plan.openExtra?.() ?? null;
+  undo.defer(() => extraFd === null || closeQuietly(extraFd));
   return { stdio, cgroup, environmentFd, extraFd };
-}
-
-/** spawn's stdio, with what the worker was started with covered up: 'ignore' above 2 covers nothing. */
-function stdioOf({ stdio, environmentFd, extraFd }: Prepared, host: SandboxHost): StdioOptions {
-  const handed: (number | 'pipe' | 'ignore')[] = [
-    ...[stdio.stdin, stdio.stdout, 'pipe' as const, stdio.stderr],
-    ...[environmentFd, extraFd],
-  ];
-  for (const fd of host.strayFds) handed[fd] ??= host.nullFd;
-  return Array.from(handed, (entry) => entry ?? 'ignore');
 }
 
 function treeOf(
@@ -79,26 +75,32 @@ function treeOf(
   return plan.tree === 'namespace' ? namespaceTree(context) : groupTree(context);
 }
 
-function run(launched: Launch, prepared: Prepared): RunningSandbox {
-  const { host, spec, plan } = launched;
-  const { stdio, cgroup, environmentFd, extraFd } = prepared;
-  const [file = '', ...args] = plan.argv(cgroup?.joinFiles ?? []);
+/** A launcher whose tree is not a namespace leads a group of its own, which only spawn can make. */
+function startLauncher({ host, plan }: Launch, start: LauncherStart): Promise<Launcher> {
+  const { shells, fifos } = host;
+  return plan.tree === 'namespace' && shells !== null && fifos !== null
+    ? startInShell({ shells, fifos }, start)
+    : Promise.resolve(spawnLauncher(host, start));
+}
+
+async function run(launched: Launch, prepared: Prepared): Promise<RunningSandbox> {
+  const { spec, plan } = launched;
+  const { cgroup, environmentFd, extraFd } = prepared;
+  const joinFiles = cgroup?.joinFiles ?? [];
+  const start = {
+    ...prepared,
+    prelude: plan.prelude?.(joinFiles) ?? '',
+    argv: plan.argv(joinFiles),
+  };
   const startedAtMs = Date.now();
-  const child = spawn(file, args, {
-    cwd: '/',
-    env: LAUNCHER_ENVIRONMENT,
-    // A session of its own: no terminal to write to, and no Ctrl-C meant for the worker.
-    detached: true,
-    stdio: stdioOf(prepared, host),
-  });
+  const { pid, ...launcher } = await startLauncher(launched, start);
   closeQuietly(environmentFd);
-  if (extraFd !== 'ignore') closeQuietly(extraFd);
+  if (extraFd !== null) closeQuietly(extraFd);
   return supervise({
     spec,
     startedAtMs,
-    tree: treeOf(launched, child.pid, cgroup),
-    ...stdio.connect(child),
-    ...followLauncher(child),
+    tree: treeOf(launched, pid, cgroup),
+    ...launcher,
     usage: cgroup === null ? null : () => Promise.resolve(cgroup.readUsage()),
     async release() {
       await cgroup?.remove();
@@ -117,7 +119,7 @@ export async function launch(
   undo.defer(() => plan.release?.());
   try {
     const launched = { host, spec, plan };
-    const running = run(launched, await prepare(launched, undo));
+    const running = await run(launched, await prepare(launched, undo));
     undo.move();
     return running;
   } catch (error) {

@@ -3,11 +3,12 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { READY_LINE } from './launch-script.ts';
-import type { Launched } from './supervise.ts';
+import type { Launched, LaunchReport } from './supervise.ts';
 
 const STATUS_BYTES = 16 * 1024;
 
-async function readStatus(status: Readable | null): Promise<string> {
+/** What the launcher writes until the script starts, ending with the ready line. */
+export async function readStatus(status: Readable | null): Promise<string> {
   if (status === null) return '';
   let text = '';
   status.setEncoding('utf8');
@@ -16,6 +17,11 @@ async function readStatus(status: Readable | null): Promise<string> {
   });
   await finished(status).catch(() => undefined);
   return text;
+}
+
+export function reportOf(text: string): LaunchReport {
+  // The launcher's shell may add a remark on how the script died.
+  return { isReady: text.split('\n').includes(READY_LINE), error: text };
 }
 
 function waitForCode(child: ChildProcess): Promise<number> {
@@ -32,7 +38,7 @@ function waitForError(child: ChildProcess): Promise<Error> {
   return promise;
 }
 
-/** The child's stderr is what the launcher writes until the script starts, ending with the ready line. */
+/** The child's stderr is its status. */
 export function followLauncher(child: ChildProcess): Pick<Launched, 'exited' | 'report'> {
   if (child.pid === undefined) {
     const failed = waitForError(child);
@@ -47,10 +53,6 @@ export function followLauncher(child: ChildProcess): Pick<Launched, 'exited' | '
   const status = readStatus(child.stderr);
   return {
     exited: waitForCode(child),
-    async report() {
-      const text = await status;
-      // The launcher's shell may add a remark on how the script died.
-      return { isReady: text.split('\n').includes(READY_LINE), error: text };
-    },
+    report: async () => reportOf(await status),
   };
 }

@@ -35,12 +35,8 @@ export function createProcessDriver(host: SandboxHost): SandboxDriver {
     return launch(host, spec, {
       tree: 'group',
       ...(mark === undefined ? {} : { mark }),
-      argv: (joinFiles) => [
-        ...[sh, '-c', `${joinCgroups(joinFiles)}${limits.join('')}exec "$@"`, 'sh'],
-        ...dieWithWorker(host),
-        ...finalCommand(sh),
-        ...[spec.cwd, ...spec.command],
-      ],
+      prelude: (joinFiles) => `${joinCgroups(joinFiles)}${limits.join('')}`,
+      argv: () => [...dieWithWorker(host), ...finalCommand(sh), ...[spec.cwd, ...spec.command]],
     });
   }
 

@@ -3,6 +3,7 @@ import type { CgroupParent } from './cgroup.ts';
 import { createFifoPool, type FifoPool } from './fifo-pool.ts';
 import { findCgroupParent } from './find-cgroup-parent.ts';
 import { findHostTools, type HostTools } from './host-tools.ts';
+import { createLauncherShells, type LauncherShells } from './launcher-shells.ts';
 import { createMetadataBlock, type MetadataBlock } from './metadata-block.ts';
 import { createThreadCounter } from './own-threads.ts';
 import { createMarks, type ProcessMark } from './process-mark.ts';
@@ -21,6 +22,8 @@ export interface SandboxHost {
   readonly scratch: ScratchDirectory;
   /** null on machines without usable named pipes. */
   readonly fifos: FifoPool | null;
+  /** null on machines without what they need; launchers are then spawned. */
+  readonly shells: LauncherShells | null;
   /** null: limits on memory and processes are watched instead. */
   readonly cgroups: CgroupParent | null;
   readonly processes: ProcessTable;
@@ -46,19 +49,21 @@ export async function openSandboxHost(options: SandboxHostOptions = {}): Promise
   const tools = findHostTools();
   const scratch = await createScratchDirectory(options.stateDirectory);
   const cgroups = options.useCgroups === false ? null : await findCgroupParent();
-  const canPipe = process.platform === 'linux' && tools.mkfifo !== undefined;
   const nullFd = openSync('/dev/null', 'r+');
+  const strayFds = listStrayFds();
+  const shells = createLauncherShells({ tools, scratch, strayFds, nullFd });
   let views: Promise<ViewBuilder> | undefined;
   return {
     tools,
     scratch,
-    fifos: canPipe && tools.mkfifo !== undefined ? createFifoPool(scratch, tools.mkfifo) : null,
+    fifos: createFifoPool(scratch, tools.mkfifo, shells),
+    shells,
     cgroups,
     processes: createProcessTable(tools.ps),
     ownThreads: createThreadCounter(),
     nextMark: cgroups === null ? createMarks() : () => undefined,
     metadata: createMetadataBlock(tools),
-    strayFds: listStrayFds(),
+    strayFds,
     nullFd,
     views() {
       views ??= createViewBuilder(scratch).catch((error: unknown) => {
@@ -69,6 +74,7 @@ export async function openSandboxHost(options: SandboxHostOptions = {}): Promise
       return views;
     },
     async close() {
+      shells?.close();
       await cgroups?.close();
       closeQuietly(nullFd);
       await scratch.close();

@@ -13,8 +13,8 @@ export interface SandboxStdio {
   stdin: number | 'pipe' | 'ignore';
   stdout: number | 'pipe';
   stderr: number | 'pipe';
-  /** The worker's ends, once the launcher runs. The script's ends are closed here. */
-  connect(child: ChildProcess): { stdout: Readable; stderr: Readable };
+  /** The worker's ends, once the launcher runs. The script's ends are closed here. Only pipes of Node's need the child. */
+  connect(child: ChildProcess | null): { stdout: Readable; stderr: Readable };
   abandon(): void;
 }
 
@@ -51,8 +51,8 @@ function readerOf(fd: number): Readable {
   return new Socket({ fd, readable: true, writable: false });
 }
 
-function childStream(child: ChildProcess, fd: number): Readable {
-  const stream = child.stdio[fd];
+function childStream(child: ChildProcess | null, fd: number): Readable {
+  const stream = child?.stdio[fd];
   // A failed spawn leaves no stream; the caller then only sees an end.
   return stream instanceof Readable ? stream : Readable.from([]);
 }
@@ -66,7 +66,7 @@ async function openSocketStdio(spec: SandboxStdin): Promise<SandboxStdio> {
     stderr: 'pipe',
     connect(child) {
       if (typeof input.scriptEnd === 'number') closeQuietly(input.scriptEnd);
-      feed(spec, child.stdin);
+      feed(spec, child?.stdin ?? null);
       return { stdout: childStream(child, 1), stderr: childStream(child, STDERR_FD) };
     },
     abandon() {
