@@ -40,18 +40,26 @@ export interface App {
 /** Both may start at the same moment, after a reboot for example. */
 const DATABASE_START = { attempts: 60, firstDelayMs: 50, maxDelayMs: 1000 };
 
+/** Of the queue's own: one transaction at a time, and before it the ranking for each waiting worker. */
+const QUEUE_CONNECTIONS = 4;
+
 /** The control plane: migrates the database, then serves. Everything it needs is made here. */
 export async function createApp(config: Config, { logger }: { logger: Logger }): Promise<App> {
   await retry(DATABASE_START, () => migrate(config.DATABASE_URL), {
     isRetryable: isConnectionError,
   });
   const database = openDatabase({ url: config.DATABASE_URL, maxConnections: 20 });
+  const queueDatabase = openDatabase({
+    url: config.DATABASE_URL,
+    maxConnections: QUEUE_CONNECTIONS,
+    planning: 'once',
+  });
   const blobs = await FolderBlobStore.open(config.BLOB_FOLDER);
   const signals = new Signals(database, config.DATABASE_URL);
   const older = config.INTERNAL_SECRET_KEY ? [config.INTERNAL_SECRET_KEY.reveal()] : [];
   const vault = createVault([config.ENCRYPTION_KEY.reveal(), ...older]);
   const registry = new WorkerRegistry(database);
-  const turns = new Turns({ database, blobs });
+  const turns = new Turns({ database: queueDatabase, blobs });
   const leaseMs = config.LEASE_SECONDS * 1000;
   const deps = {
     database,
@@ -70,7 +78,7 @@ export async function createApp(config: Config, { logger }: { logger: Logger }):
     server,
     database,
     listen: (address) => server.listen(address),
-    close: () => closeAll({ server, signals, database, loops }),
+    close: () => closeAll({ server, signals, databases: [queueDatabase, database], loops }),
   };
 }
 
@@ -138,13 +146,13 @@ function startRetention(deps: WorkerDeps, config: Config, logger: Logger): Backg
 interface Closable {
   server: HttpServer;
   signals: Signals;
-  database: Database;
+  databases: Database[];
   loops: readonly BackgroundLoop[];
 }
 
-async function closeAll({ server, signals, database, loops }: Closable): Promise<void> {
+async function closeAll({ server, signals, databases, loops }: Closable): Promise<void> {
   await Promise.all(loops.map((loop) => loop.stop()));
   await server.close();
   await signals.close();
-  await database.close();
+  for (const database of databases) await database.close();
 }

@@ -17,12 +17,23 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
-export function openDatabase(options: { url: string; maxConnections?: number }): Database {
+export interface DatabaseOptions {
+  url: string;
+  maxConnections?: number;
+  /**
+   * 'once': a statement keeps its first plan whatever its values, for few short statements that are
+   * run all the time and always find their rows the same way. Default: Postgres weighs it each time.
+   */
+  planning?: 'once';
+}
+
+export function openDatabase(options: DatabaseOptions): Database {
   const pool = new Pool({
     connectionString: options.url,
     max: options.maxConnections ?? 10,
     connectionTimeoutMillis: 10_000,
     application_name: 'nexus',
+    ...(options.planning === 'once' ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
   });
   // An idle connection cut by a restart of Postgres is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => undefined);
