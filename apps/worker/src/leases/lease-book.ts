@@ -38,17 +38,14 @@ export class LeaseBook {
 
   /** What to ask for in a call; it counts as taken until `settle`. */
   reserve(): Capacity | undefined {
-    if (!this.#isOpen) return undefined;
-    const room = roomForMore({
-      total: this.total,
-      // What is only being reported frees its place: the next one may come with the answer.
-      held: this.held.filter((held) => held.phase !== 'ending'),
-      promised: this.#promisedInAll(),
-      medianMs: this.#medianMs(),
-    });
+    const room = this.#room();
     if (room.slots === 0) return undefined;
     this.#promised.push(room);
     return room;
+  }
+
+  get hasRoom(): boolean {
+    return this.#room().slots > 0;
   }
 
   /** The call is over, whether or not it brought anything. */
@@ -112,6 +109,17 @@ export class LeaseBook {
       startable.push(held);
     }
     return startable;
+  }
+
+  #room(): Capacity {
+    if (!this.#isOpen) return { slots: 0, cpus: 0, memoryBytes: 0 };
+    return roomForMore({
+      total: this.total,
+      // What is only being reported frees its place: the next one may come with the answer.
+      held: this.held.filter((held) => held.phase !== 'ending'),
+      promised: this.#promisedInAll(),
+      medianMs: this.#medianMs(),
+    });
   }
 
   #promisedInAll(): Capacity {

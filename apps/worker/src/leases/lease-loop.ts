@@ -43,9 +43,9 @@ export class LeaseLoop {
     this.#deps = deps;
   }
 
-  /** There may be room for more work now. */
+  /** There may be room for more work now. Mostly the answer to a report has filled it already. */
   wake(): void {
-    this.#commandsOnly?.abort();
+    if (this.#deps.book.hasRoom) this.#commandsOnly?.abort();
   }
 
   stop(): void {

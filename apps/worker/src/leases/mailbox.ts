@@ -35,8 +35,10 @@ interface OutgoingItem {
   settle(result: Result): void;
 }
 
-/** How long the start of a script and its log may wait for its end. */
-const GATHER_MS = 20;
+/** How long the start of a script may wait for its first lines and, if it is short, for its end. */
+const GATHER_START_MS = 100;
+/** How long lines may wait for more. */
+const GATHER_LOG_MS = 20;
 const MAX_ITEMS = 500;
 const MAX_LOGS = 500;
 /** Log bytes waiting to be sent before scripts are slowed down. */
@@ -58,6 +60,8 @@ export class Mailbox {
   #roomWaiters: (() => void)[] = [];
   #pumping: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Something in it is to be sent now, not only when more has gathered. */
+  #isDue = false;
   #isClosed = false;
 
   constructor(options: { client: GridClient; hooks: MailboxHooks; logger: Logger }) {
@@ -70,7 +74,7 @@ export class Mailbox {
   async pushLog(item: LogItem): Promise<void> {
     this.#logs.push(item);
     this.#waitingBytes += item.data?.length ?? 0;
-    this.#kickSoon();
+    this.#kickSoon(GATHER_LOG_MS);
     while (this.#waitingBytes > MAX_WAITING_BYTES && !this.#isClosed) {
       await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
     }
@@ -80,14 +84,17 @@ export class Mailbox {
   report(item: News): Promise<Result> {
     return new Promise((resolve) => {
       this.#items.push({ item, settle: resolve });
-      if (item.kind === 'running') this.#kickSoon();
+      if (item.kind === 'running') this.#kickSoon(GATHER_START_MS);
       else this.#kick();
     });
   }
 
   /** Resolves when nothing is waiting any more. */
   async drain(): Promise<void> {
-    while (this.#pumping) await this.#pumping;
+    while (this.#hasMail() && !this.#isClosed) {
+      this.#kick();
+      await this.#pumping;
+    }
   }
 
   close(): void {
@@ -97,16 +104,17 @@ export class Mailbox {
   }
 
   /** For news that may well be followed by more: of a short script, its start, its log and its end travel together. */
-  #kickSoon(): void {
-    this.#timer ??= setTimeout(() => this.#kick(), GATHER_MS);
+  #kickSoon(delayMs: number): void {
+    this.#timer ??= setTimeout(() => this.#kick(), delayMs);
   }
 
   #kick(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#isDue = true;
     this.#pumping ??= this.#pump().finally(() => {
       this.#pumping = undefined;
-      if (this.#hasMail() && !this.#isClosed) this.#kick();
+      if (this.#isDue && !this.#isClosed) this.#kick();
     });
   }
 
@@ -117,11 +125,12 @@ export class Mailbox {
   async #pump(): Promise<void> {
     // Lets everything that happens in this turn of the event loop travel together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#hasMail() && !this.#isClosed) {
+    while (this.#isDue && !this.#isClosed) {
       const logs = this.#logs.splice(0, MAX_LOGS);
       // A result must not overtake its own log.
       const items = this.#logs.length > 0 ? [] : this.#items.splice(0, MAX_ITEMS);
-      await this.#deliver(logs, items);
+      this.#isDue = this.#hasMail();
+      if (logs.length + items.length > 0) await this.#deliver(logs, items);
       this.#waitingBytes -= logs.reduce((sum, item) => sum + (item.data?.length ?? 0), 0);
       this.#freeRoom();
     }
