@@ -1,6 +1,6 @@
 import type { Platform } from '../platform/platform.ts';
 
-import { cpuMs, endedChildrenCpuMs, processTree } from './processes.ts';
+import { cpuMs, endedBelowCpuMs, endedChildrenCpuMs, processTree } from './processes.ts';
 import { printTable, title } from './report.ts';
 import { median } from './statistics.ts';
 
@@ -42,7 +42,7 @@ export class PartMeter {
     return new Map([
       ['orchestrator', cpuMs([orchestratorPid])],
       ['worker itself', cpuMs([workerPid])],
-      ['sandboxes with Python', endedChildrenCpuMs(workerPid)],
+      ['sandboxes with Python', endedBelowCpuMs(workerPid)],
       ['postgres', cpuMs(processTree(postgresPid)) + endedChildrenCpuMs(postgresPid)],
     ]);
   }

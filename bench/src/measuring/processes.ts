@@ -53,6 +53,11 @@ export function endedChildrenCpuMs(pid: number): number {
   return readStat(pid)?.endedChildrenMs ?? 0;
 }
 
+/** CPU of everything that ran below a process and has ended, also below children that live on. */
+export function endedBelowCpuMs(root: number): number {
+  return processTree(root).reduce((sum, pid) => sum + endedChildrenCpuMs(pid), 0);
+}
+
 export function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
