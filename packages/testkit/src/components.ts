@@ -1,7 +1,14 @@
 import { execFileSync } from 'node:child_process';
 
 /** What some tests need and a machine may lack. The name in brackets in a suite's title is one of these. */
-export type Component = 'docker' | 'bubblewrap' | 'namespaces' | 'root' | 'pip' | 'npm registry';
+export type Component =
+  | 'docker'
+  | 'bubblewrap'
+  | 'namespaces'
+  | 'root'
+  | 'pip'
+  | 'npm registry'
+  | 'ssh-keygen';
 
 const CHECKS: Record<Component, () => boolean> = {
   docker: () => works('docker', ['info', '--format', '{{.ServerVersion}}']),
@@ -13,6 +20,7 @@ const CHECKS: Record<Component, () => boolean> = {
     ),
   root: () => process.getuid?.() === 0,
   pip: () => works('python3', ['-m', 'pip', '--version']),
+  'ssh-keygen': () => works('sh', ['-c', 'command -v ssh-keygen']),
   'npm registry': () => works('npm', ['view', 'is-number@7.0.0', 'version']),
 };
 

@@ -1,0 +1,2 @@
+export { listOffers, type Offer } from './list-offers.ts';
+export { parseMicros } from './parse-micros.ts';
