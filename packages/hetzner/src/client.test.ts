@@ -197,6 +197,14 @@ describe('whether a failed call may have acted', () => {
     expect(await failureOf(client.servers.power(7, 'poweroff'))).toMatchObject({ mayHaveActed });
   });
 
+  test('is no for a read, whatever happens to it', async () => {
+    const silent = Array.from({ length: 6 }, () => ({ request: GET_7, reply: 'cut' as const }));
+    const broken = { request: GET_7, reply: { status: 500 } };
+    const { client } = await startTestProject([...silent, broken]);
+    expect(await failureOf(client.servers.get(7))).toMatchObject({ mayHaveActed: false });
+    expect(await failureOf(client.servers.get(7))).toMatchObject({ mayHaveActed: false });
+  });
+
   test('is not forgotten when a later try is refused', async () => {
     const { client } = await startTestProject([
       { request: POWER, reply: { status: 502 } },

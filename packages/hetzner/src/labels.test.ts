@@ -30,7 +30,8 @@ test.each<Labels>([
 });
 
 test('a selector asks for all labels', () => {
-  expect(toLabelSelector({ pool: 'grid', intent: '7' })).toBe('pool=grid,intent=7');
+  const labels = { pool: 'grid', intent: '7', warm: '' };
+  expect(toLabelSelector(labels)).toBe('pool=grid,intent=7,warm');
 });
 
 test('labels are there if each has its value', () => {

@@ -22,9 +22,12 @@ function isLabelKey(key: string): boolean {
 
 /** Selects what has all of these labels. */
 export function toLabelSelector(labels: Labels): string {
-  return Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',');
+  return (
+    Object.entries(labels)
+      // A key alone selects whatever has it; an empty value has no spelling of its own.
+      .map(([key, value]) => (value === '' ? key : `${key}=${value}`))
+      .join(',')
+  );
 }
 
 export function hasLabels(labels: Labels, wanted: Labels): boolean {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { ScriptedExchange, ScriptedReply } from '@nexus/testkit';
 
-import type { Action } from '../index.ts';
+import { HetznerBudgetError, type Action } from '../index.ts';
 import { actionJson, errorJson, START, startTestProject } from '../testing/test-project.ts';
-import { pollDelayMs } from './watch-actions.ts';
+import { ActionWatcher, pollDelayMs } from './watch-actions.ts';
 
 const poll = (query: string, ...actions: unknown[]): ScriptedExchange => ({
   request: `GET /actions?${query}`,
@@ -166,6 +166,53 @@ describe('waiting for actions', () => {
     const { client } = await startTestProject([]);
     const signal = AbortSignal.abort(new Error('over'));
     await expect(client.actions.wait(running(1), { signal })).rejects.toThrow('over');
+  });
+});
+
+describe('a watcher', () => {
+  test('does not let a new caller wait for the long sleep of others', async () => {
+    const longSleep = Promise.withResolvers<undefined>();
+    let nowMs = START.getTime();
+    let polls = 0;
+    const watcher = new ActionWatcher({
+      now: () => new Date(nowMs),
+      // Short sleeps are over at once; a long one goes on until somebody ends it.
+      sleep: async (delayMs, signal) => {
+        if (delayMs <= 2500) return (nowMs += delayMs);
+        longSleep.resolve(undefined);
+        return new Promise((resolve) => signal?.addEventListener('abort', resolve));
+      },
+      fetchActions: async (ids) => {
+        polls += 1;
+        if (polls === 1) throw new HetznerBudgetError('GET /actions', new Date(nowMs + 60_000));
+        return ids.map((id) => action(id, 'success'));
+      },
+    });
+    const one = watcher.wait(running(1));
+    await longSleep.promise;
+    const two = watcher.wait(running(2));
+    expect(await two).toMatchObject({ kind: 'succeeded' });
+    expect(await one).toMatchObject({ kind: 'succeeded' });
+  });
+
+  test('ends its question when nobody waits for the answer any more', async () => {
+    const controller = new AbortController();
+    const asked = Promise.withResolvers<AbortSignal | undefined>();
+    let nowMs = START.getTime();
+    const watcher = new ActionWatcher({
+      now: () => new Date(nowMs),
+      sleep: async (delayMs) => (nowMs += delayMs),
+      fetchActions: (_ids, { signal }) => {
+        asked.resolve(signal);
+        return new Promise((_resolve, reject) => signal?.addEventListener('abort', reject));
+      },
+    });
+    const wait = watcher.wait(running(1), { signal: controller.signal });
+    const ended = expect(wait).rejects.toThrow('enough');
+    const question = await asked.promise;
+    controller.abort(new Error('enough'));
+    await ended;
+    expect(question?.aborted).toBe(true);
   });
 });
 

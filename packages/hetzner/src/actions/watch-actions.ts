@@ -155,14 +155,12 @@ export class ActionWatcher {
   }
 
   #advance(wait: Wait, actions: Action[], asked: readonly number[]): void {
-    if (!this.#waits.has(wait)) return;
     wait.polls += 1;
     wait.nextPollAtMs = this.#nowMs() + pollDelayMs(wait.polls);
     update(wait, actions, asked);
   }
 
   #giveUp(wait: Wait, error: unknown): void {
-    if (!this.#waits.has(wait)) return;
     // No room to ask right now is no reason to stop waiting.
     if (error instanceof HetznerBudgetError) wait.nextPollAtMs = error.retryAt.getTime();
     else wait.fail(error);

@@ -41,7 +41,7 @@ const wireSchema = z.object({
   name: z.string(),
   architecture: z.enum(['x86', 'arm']),
   cpu_type: z.enum(['shared', 'dedicated']),
-  cores: z.int(),
+  cores: z.number(),
   memory: z.number(),
   disk: z.number(),
   prices: z.array(pricePerHourSchema),

@@ -36,7 +36,7 @@ export interface Server {
   ipv4: string | null;
   /** The network, `2001:db8::/64`. */
   ipv6: string | null;
-  privateNetworks: readonly { networkId: number; ip: string }[];
+  privateNetworks: readonly { networkId: number; ip: string | null }[];
   firewalls: readonly { id: number; status: 'applied' | 'pending' }[];
   /** Null: the image was deleted since. */
   imageId: number | null;
@@ -61,10 +61,13 @@ const wireSchema = z.object({
     ipv4: addressSchema.nullable(),
     ipv6: addressSchema.nullable(),
     firewalls: z
-      .array(z.object({ id: z.int(), status: z.enum(['applied', 'pending']) }))
+      .array(z.object({ id: z.int(), status: z.enum(['applied', 'pending']).catch('pending') }))
       .default([]),
   }),
-  private_net: z.array(z.object({ network: z.int(), ip: z.string() })).default([]),
+  // Every field of an attachment is optional.
+  private_net: z
+    .array(z.object({ network: z.int().optional(), ip: z.string().optional() }))
+    .default([]),
   image: idSchema.nullable(),
   placement_group: idSchema.nullish(),
 });
@@ -83,7 +86,9 @@ export const serverSchema = wireSchema.transform((wire): Server => ({
   isProtected: wire.protection.delete,
   ipv4: wire.public_net.ipv4,
   ipv6: wire.public_net.ipv6,
-  privateNetworks: wire.private_net.map(({ network, ip }) => ({ networkId: network, ip })),
+  privateNetworks: wire.private_net.flatMap(({ network, ip }) =>
+    network === undefined ? [] : { networkId: network, ip: ip ?? null },
+  ),
   firewalls: wire.public_net.firewalls,
   imageId: wire.image,
   placementGroupId: wire.placement_group ?? null,

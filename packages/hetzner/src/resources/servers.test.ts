@@ -68,12 +68,17 @@ test('a server has what is used of it', async () => {
   });
 });
 
-test('a server may have no address at all', async () => {
-  const json = { server: serverJson(7, { public_net: { ipv4: null, ipv6: null } }) };
+test('a server may have no address at all, and half an attachment', async () => {
+  const privateNet = [{}, { network: 4711 }];
+  const publicNet = { ipv4: null, ipv6: null };
+  const json = { server: serverJson(7, { public_net: publicNet, private_net: privateNet }) };
   const { client } = await startTestProject([
     { request: 'GET /servers/7', reply: { status: 200, json } },
   ]);
-  expect(await client.servers.get(7)).toMatchObject({ ipv4: null, ipv6: null, firewalls: [] });
+  expect(await client.servers.get(7)).toMatchObject({
+    ...{ ipv4: null, ipv6: null, firewalls: [] },
+    privateNetworks: [{ networkId: 4711, ip: null }],
+  });
 });
 
 test('what the API does not know is not found, and other failures are failures', async () => {

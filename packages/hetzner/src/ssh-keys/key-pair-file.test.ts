@@ -25,6 +25,14 @@ test('a pair is made where there is none, for the eyes of its owner', async () =
   expect((await readdir(dirname(path))).toSorted()).toEqual(['id_ed25519', 'id_ed25519.pub']);
 });
 
+test('modes do not depend on the umask', async () => {
+  const path = await newPath();
+  const umask = process.umask(0o077);
+  onTestFinished(() => void process.umask(umask));
+  await ensureKeyPair(path, 'nexus');
+  expect([await modeOf(path), await modeOf(`${path}.pub`)]).toEqual([0o600, 0o644]);
+});
+
 test('what is there stays as it is', async () => {
   const path = await newPath();
   const first = await ensureKeyPair(path, 'nexus');
