@@ -1,0 +1,3 @@
+export * from './plan.ts';
+export * from './policy.ts';
+export * from './snapshot.ts';
