@@ -43,24 +43,14 @@ export interface AdoptAction extends ServerAction<'adopt', 'reply_lost'> {
 }
 
 /** Takes nothing new from now on; what it runs comes to its end. */
-export type DrainAction = ServerAction<
-  'drain',
-  'hour_ends' | 'bad_server' | 'silent' | 'budget' | 'superseded'
->;
+export type DrainAction = ServerAction<'drain', 'hour_ends' | 'bad_server' | 'silent' | 'budget'>;
 
 /** A draining server takes work again. */
-export type ResumeAction = ServerAction<'resume', 'demand_returned'>;
+export type ResumeAction = ServerAction<'resume', 'demand_returned' | 'hour_paid'>;
 
 /** Never for a server with leases. Irrevocable for one in the books: to deleting in a transaction of its own, then the call. */
 export interface DeleteAction extends ActionBase<
-  | 'hour_ends'
-  | 'boot_deadline'
-  | 'not_needed'
-  | 'silent'
-  | 'bad_server'
-  | 'budget'
-  | 'repeat'
-  | 'orphan'
+  'hour_ends' | 'boot_deadline' | 'silent' | 'bad_server' | 'repeat' | 'orphan'
 > {
   readonly kind: 'delete';
   /** Null: an orphan, in the cloud but not in the books. */

@@ -37,6 +37,13 @@ export interface ScalingPolicy {
   readonly intentRetryMs: number;
   /** The last part of a paid hour, in which an idle server goes. Room for several tries. */
   readonly deleteWindowMs: number;
+  /**
+   * An idle server is kept for another hour if its slots were needed in this share of the last half
+   * hour: it would be missed, and made anew, too soon for its end to save anything.
+   */
+  readonly keepShare: number;
+  /** An hour that would be begun for less than so much work per slot is not: the others do the work. */
+  readonly earnMs: number;
   /** Longest time between two plans. */
   readonly tickMs: number;
 }
@@ -60,5 +67,7 @@ export const DEFAULT_SCALING_POLICY: ScalingPolicy = {
   youngGraceMs: 15 * MINUTE,
   intentRetryMs: 30 * SECOND,
   deleteWindowMs: 2 * MINUTE,
+  keepShare: 0.3,
+  earnMs: 3 * MINUTE,
   tickMs: 10 * SECOND,
 };

@@ -48,10 +48,12 @@ export interface FleetSnapshot {
   readonly offers: readonly ServerOffer[];
   readonly refusals: RefusalMemory;
   readonly budget: Budget;
+  /** Since when workers could be heard without a break: silence before says nothing about them. */
+  readonly listeningSinceMs: number;
   /** From create call to registered worker: median of the last few. */
   readonly expectedBootMs: number;
-  /** Run time of an execution that nothing is known of. */
-  readonly unknownRunMs: number;
+  /** Median run time of what has run lately: the guess for an execution that nothing is known of. */
+  readonly typicalRunMs: number;
 }
 
 /** What an execution asks of a machine. */
@@ -83,7 +85,7 @@ export interface DemandGroup extends Ask {
 export interface RunningAttempt {
   readonly cpus: number;
   readonly memoryBytes: number;
-  /** Expected time to its end, 0 if it is overdue; null: nothing is known. */
+  /** Expected time to its end, see `expectRemainingMs`; null: nothing is known. */
   readonly remainingMs: number | null;
   /** Time to its end if it uses all of its `--timeout`. */
   readonly maxRemainingMs: number;
@@ -159,7 +161,7 @@ export interface ServerOffer {
   readonly isDeprecated: boolean;
 }
 
-/** What the cloud has refused lately; kept by `rememberRefusal` and `forgetRefusal`. */
+/** What the cloud has refused lately; kept by `rememberRefusal` and `rememberSuccess`. */
 export interface RefusalMemory {
   /** Per type and location: sold out there. */
   readonly cells: readonly CellRefusal[];
@@ -182,6 +184,9 @@ export interface AccountRefusal {
 }
 
 export interface Budget {
-  /** Billed or committed this calendar month (UTC): every started hour of every server, the living included. */
+  /**
+   * Billed or committed this calendar month (UTC): every started hour of every server, the living
+   * included, and the first hour of every intent.
+   */
   readonly committedMicros: number;
 }

@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { attributeCosts, splitMicros, type ServerLife } from './attribute-costs.ts';
+import { HOUR, MINUTE } from './testing/situations.ts';
+
+const LIFE: ServerLife = {
+  priceMicrosPerHour: 8800,
+  ipv4MicrosPerHour: 800,
+  createdAtMs: 0,
+  registeredAtMs: 3 * MINUTE,
+  endAtMs: HOUR,
+  slots: 2,
+  attempts: [],
+};
+
+test('an hour is split by slot time into boot, executions and what stood idle', () => {
+  const attempts = [
+    { executionId: 'a', startAtMs: 3 * MINUTE, endAtMs: 33 * MINUTE },
+    { executionId: 'b', startAtMs: 3 * MINUTE, endAtMs: 18 * MINUTE },
+    { executionId: 'a', startAtMs: 40 * MINUTE, endAtMs: 43 * MINUTE },
+  ];
+  expect(attributeCosts({ ...LIFE, attempts })).toEqual({
+    totalMicros: 9600,
+    ipv4Micros: 800,
+    bootMicros: 440,
+    idleMicros: 4840,
+    executions: [
+      { executionId: 'a', costMicros: 2420 },
+      { executionId: 'b', costMicros: 1100 },
+    ],
+  });
+});
+
+test('the paid rest of the last hour is idle', () => {
+  expect(attributeCosts({ ...LIFE, endAtMs: HOUR + 1 })).toMatchObject({
+    totalMicros: 19_200,
+    idleMicros: 17_600 - 440,
+  });
+});
+
+test('a server that never came up is all boot and idle rest', () => {
+  expect(attributeCosts({ ...LIFE, registeredAtMs: null, endAtMs: 6 * MINUTE })).toMatchObject({
+    bootMicros: 880,
+    idleMicros: 7920,
+    executions: [],
+  });
+});
+
+// Row 46.
+test('the parts add up to the bill, to the micro-euro', () => {
+  const attempt = fc.record({
+    executionId: fc.constantFrom('a', 'b', 'c', 'd'),
+    startAtMs: fc.nat(5 * HOUR),
+    endAtMs: fc.nat(5 * HOUR),
+  });
+  const life = fc.record({
+    priceMicrosPerHour: fc.nat(2_000_000),
+    ipv4MicrosPerHour: fc.nat(2000),
+    createdAtMs: fc.nat(HOUR),
+    registeredAtMs: fc.option(fc.nat(2 * HOUR)),
+    endAtMs: fc.integer({ min: HOUR, max: 1000 * HOUR }),
+    slots: fc.integer({ min: 1, max: 64 }),
+    attempts: fc.array(attempt, { maxLength: 30 }),
+  });
+  fc.assert(
+    fc.property(life, (given) => {
+      const parts = attributeCosts(given);
+      const each = [
+        parts.ipv4Micros,
+        parts.bootMicros,
+        parts.idleMicros,
+        ...parts.executions.map(({ costMicros }) => costMicros),
+      ];
+      expect(each.reduce((sum, micros) => sum + micros, 0)).toBe(parts.totalMicros);
+      expect(each.every((micros) => Number.isInteger(micros) && micros >= 0)).toBe(true);
+    }),
+  );
+});
+
+test('shares are whole, add up, and are off by less than one', () => {
+  fc.assert(
+    fc.property(
+      fc.nat(1e12),
+      fc.array(fc.nat(1e13), { minLength: 1, maxLength: 20 }),
+      (total, weights) => {
+        const shares = splitMicros(total, weights);
+        const sum = weights.reduce((a, b) => a + b, 0);
+        expect(shares.reduce((a, b) => a + b, 0)).toBe(total);
+        if (sum === 0) return;
+        for (const [index, weight] of weights.entries()) {
+          expect(Math.abs((shares[index] ?? 0) - (total / sum) * weight)).toBeLessThan(1.001);
+        }
+      },
+    ),
+  );
+});
