@@ -306,6 +306,17 @@ describe('a signal', () => {
     await ended;
   });
 
+  test('ends the wait before the next try, too', async () => {
+    const controller = new AbortController();
+    const logger = createLogger({ name: 'test', level: 'silent' });
+    // The wait begins right after its line in the log.
+    logger.info = () => void setImmediate(() => controller.abort(new Error('enough')));
+    const { client } = await startTestProject([{ request: GET_7, reply: { status: 502 } }], {
+      ...{ logger, sleep: undefined, signal: controller.signal },
+    });
+    await expect(client.servers.get(7)).rejects.toThrow('enough');
+  });
+
   test('that has gone off already lets nothing be sent', async () => {
     const { client } = await startTestProject([], { signal: AbortSignal.abort(new Error('over')) });
     await expect(client.servers.get(7)).rejects.toThrow('over');

@@ -68,7 +68,7 @@ export function createHetznerClient(options: HetznerClientOptions): HetznerClien
   const {
     logger = silentLogger,
     now = () => new Date(),
-    sleep = (delayMs, signal) => sleepFor(delayMs, undefined, signal ? { signal } : {}),
+    sleep = sleepUnlessAborted,
     random = Math.random,
   } = options;
   const transmitter = transmit({
@@ -134,6 +134,16 @@ function toRequest(
     signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0],
     deadline: options.deadline,
   };
+}
+
+/** Ends with the reason of the signal, as everything here does; Node's own hides it in `cause`. */
+async function sleepUnlessAborted(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleepFor(delayMs, undefined, signal ? { signal } : {});
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
 }
 
 /** The token never crosses a network in clear. */
