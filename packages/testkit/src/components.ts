@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 
 /** What some tests need and a machine may lack. The name in brackets in a suite's title is one of these. */
 export type Component =
@@ -8,7 +9,9 @@ export type Component =
   | 'root'
   | 'pip'
   | 'npm registry'
-  | 'ssh-keygen';
+  | 'ssh-keygen'
+  | 'hcloud'
+  | 'hetzner-openapi';
 
 const CHECKS: Record<Component, () => boolean> = {
   docker: () => works('docker', ['info', '--format', '{{.ServerVersion}}']),
@@ -21,6 +24,9 @@ const CHECKS: Record<Component, () => boolean> = {
   root: () => process.getuid?.() === 0,
   pip: () => works('python3', ['-m', 'pip', '--version']),
   'ssh-keygen': () => works('sh', ['-c', 'command -v ssh-keygen']),
+  hcloud: () => works('hcloud', ['version']),
+  // The official document is not part of the project; its path is given.
+  'hetzner-openapi': () => existsSync(process.env['HETZNER_OPENAPI'] ?? ''),
   'npm registry': () => works('npm', ['view', 'is-number@7.0.0', 'version']),
 };
 

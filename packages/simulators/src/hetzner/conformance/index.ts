@@ -1,0 +1,2 @@
+export { createConformanceChecker, type ConformanceChecker } from './checker.ts';
+export { readSpecification } from './specification.ts';

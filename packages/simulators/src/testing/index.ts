@@ -1,0 +1,3 @@
+export { createApi, PUBLIC_KEYS, SERVER, type Api, type ApiReply } from './api.ts';
+export { createCheckedHetzner } from './checked-hetzner.ts';
+export { callEveryRoute } from './call-every-route.ts';
