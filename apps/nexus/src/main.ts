@@ -2,15 +2,17 @@ import { Command } from 'commander';
 
 import { addKeyCommands } from './keys/commands.ts';
 import { Problem } from './problem.ts';
+import { addSimulateCommand } from './simulate/command.ts';
 import { addUpCommand } from './up/command.ts';
 
 const program = new Command('nexus')
-  .description('Operate the platform: start it on one machine, make API keys.')
+  .description('Operate the platform: start it on one machine, make API keys, simulate clouds.')
   .version('0.1.0')
   .showHelpAfterError('(nexus --help lists the commands)')
   .showSuggestionAfterError();
 addUpCommand(program, process.env);
 addKeyCommands(program, process.env);
+addSimulateCommand(program);
 
 try {
   await program.parseAsync(process.argv);
