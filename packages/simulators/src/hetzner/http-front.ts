@@ -9,7 +9,8 @@ import { API_PATH, bodyText, toApiRequest, type Serve } from './wire.ts';
 /** The HTTP in front of the API: bytes in, bytes out. */
 export class HttpFront {
   readonly #server;
-  #origin = 'http://hetzner.simulated';
+  // Until it listens, only its own `fetch` leads there; clients want no token in clear elsewhere.
+  #origin = 'https://hetzner.simulated';
 
   constructor(serve: Serve) {
     this.#server = createServer((request, response) => {

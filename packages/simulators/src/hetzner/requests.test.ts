@@ -23,7 +23,7 @@ describe('lists', () => {
       ...{ last_page: 1, total_entries: 0 },
     });
     expect(headers.get('link')).toBe(
-      '<http://hetzner.simulated/v1/servers?page=1&per_page=25>; rel="last"',
+      '<https://hetzner.simulated/v1/servers?page=1&per_page=25>; rel="last"',
     );
   });
 
