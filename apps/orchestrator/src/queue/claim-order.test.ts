@@ -168,6 +168,7 @@ test('the claim serves whom the rules name, and of a batch the first in line', a
           capacity: { slots: worker.slots, cpus: worker.cpus, memoryBytes: worker.memory },
           total: { cpus: worker.totalCpus, memoryBytes: worker.totalMemory },
           offers: worker.hasDocker ? ['driver:docker', 'driver:process'] : ['driver:process'],
+          serverId: null,
           leaseMs: 30_000,
         });
         const expected = serve(batches, worker).flatMap((count, place) =>

@@ -41,6 +41,7 @@ function take(
   const total = { cpus: 1000, memoryBytes: 1000 * GB };
   return claim(wide, {
     workerId,
+    serverId: null,
     capacity: { slots, cpus, memoryBytes },
     total,
     offers: [],

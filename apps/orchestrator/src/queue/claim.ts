@@ -10,6 +10,7 @@ const MAX_ATTEMPTS = 8;
 
 export interface ClaimRequest {
   workerId: string;
+  serverId: string | null;
   /** Free now. */
   capacity: Capacity;
   /** Free when it has nothing to do. */
@@ -23,6 +24,7 @@ export interface ClaimRequest {
 export async function claim(database: Database, request: ClaimRequest): Promise<Lease[]> {
   if (request.capacity.slots === 0) return [];
   // Looked up outside of the transaction first: most polls find nothing and should lock nothing.
+  if (!(await takesWork(database, request))) return [];
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     const chosen = await choose(database, request);
     if (chosen.length === 0) return [];
@@ -66,11 +68,24 @@ export async function claimFrom(
   request: ClaimRequest,
   chosen: readonly Chosen[],
 ): Promise<Lease[]> {
-  if (chosen.length === 0) return [];
+  if (chosen.length === 0 || !(await holdServer(tx, request))) return [];
   return tx.query<Lease>(claimExecutions, [
     chosen.map((batch) => batch.id),
     chosen.map((batch) => batch.wanted),
     request.workerId,
     request.leaseMs,
   ]);
+}
+
+const TAKES_WORK =
+  "select 1 from servers where id = $1 and state in ('intended', 'booting', 'active')";
+
+/** Whether the worker's server, if it is a rented one, is to get more work. */
+async function takesWork(db: Queryable, { serverId }: ClaimRequest): Promise<boolean> {
+  return serverId === null || (await db.query(TAKES_WORK, [serverId])).length > 0;
+}
+
+/** The same, and it stays so to the end of the transaction: nobody decides to delete a server under a new lease. */
+async function holdServer(tx: Queryable, { serverId }: ClaimRequest): Promise<boolean> {
+  return serverId === null || (await tx.query(`${TAKES_WORK} for share`, [serverId])).length > 0;
 }

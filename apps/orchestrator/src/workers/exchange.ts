@@ -80,6 +80,7 @@ async function takeTurn(
 function claimRequest(deps: WorkerDeps, worker: WorkerIdentity, capacity: Capacity): ClaimRequest {
   return {
     workerId: worker.id,
+    serverId: worker.serverId,
     capacity,
     total: worker,
     offers: worker.offers,

@@ -5,6 +5,7 @@ import { createToken, isSecretValid, parseToken } from '@nexus/kit/tokens';
 import type { RegisterRequest, Worker } from '@nexus/grid/contract';
 
 import { redeemJoinToken } from './join-tokens.ts';
+import { redeemServerToken, type JoinedServer } from './server-tokens.ts';
 
 export interface WorkerIdentity {
   id: string;
@@ -13,6 +14,8 @@ export interface WorkerIdentity {
   memoryBytes: number;
   priceMicrosPerHour: number;
   offers: string[];
+  /** The rented server it runs on; null: a machine that is always there. */
+  serverId: string | null;
 }
 
 const WORKER_KIND = 'worker';
@@ -27,11 +30,14 @@ export class WorkerRegistry {
   }
 
   async register(request: RegisterRequest): Promise<{ id: string; token: string }> {
-    await redeemJoinToken(this.#database, request.joinToken);
+    const server = await this.#joinServer(request);
+    if (!server) await redeemJoinToken(this.#database, request.joinToken);
     const token = createToken(WORKER_KIND, randomId());
-    await this.#database.query(
-      `insert into workers (id, name, secret_hash, state, slots, cpus, memory_bytes, drivers, runtimes)
-       values ($1, $2, $3, 'active', $4, $5, $6, $7, $8)`,
+    const inserted = await this.#database.query(
+      `insert into workers (id, name, secret_hash, state, slots, cpus, memory_bytes, drivers, runtimes, server_id,
+         price_micros_per_hour)
+       values ($1, $2, $3, 'active', $4, $5, $6, $7, $8, $9, $10)
+       on conflict (server_id) where state <> 'gone' and server_id is not null do nothing returning id`,
       [
         ...[
           token.id,
@@ -41,14 +47,32 @@ export class WorkerRegistry {
           request.cpus,
           request.memoryBytes,
         ],
-        ...[request.drivers, request.runtimes],
+        ...[request.drivers, request.runtimes, server?.id ?? null, server?.priceMicrosPerHour ?? 0],
       ],
     );
+    if (inserted.length === 0) throw new AppError('unauthorized', 'the join token was used');
     return { id: token.id, token: token.text };
   }
 
+  /** A server's token is good for its one worker, and for the process that replaces it there. */
+  async #joinServer({
+    joinToken,
+    previousToken,
+  }: RegisterRequest): Promise<JoinedServer | undefined> {
+    const previous =
+      previousToken === undefined
+        ? undefined
+        : await this.#find(previousToken).catch(() => undefined);
+    const server = await redeemServerToken(this.#database, joinToken, previous?.serverId ?? null);
+    if (server && previous?.serverId === server.id) await this.leave(previous.id);
+    return server;
+  }
+
   async authenticate(authorization: string | undefined): Promise<WorkerIdentity> {
-    const text = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1] ?? '';
+    return this.#find(/^Bearer (\S+)$/i.exec(authorization ?? '')?.[1] ?? '');
+  }
+
+  async #find(text: string): Promise<WorkerIdentity> {
     const known = this.#known.get(text);
     if (known) return known;
     const token = parseToken(WORKER_KIND, text);
@@ -57,7 +81,7 @@ export class WorkerRegistry {
       WorkerIdentity & { secretHash: Buffer; drivers: string[] }
     >(
       `select id, slots, cpus, memory_bytes as "memoryBytes", price_micros_per_hour as "priceMicrosPerHour",
-         drivers, secret_hash as "secretHash"
+         drivers, secret_hash as "secretHash", server_id as "serverId"
        from workers where id = $1 and state <> 'gone'`,
       [token.id],
     );
@@ -65,9 +89,9 @@ export class WorkerRegistry {
     if (!row || !isSecretValid(token.secret, row.secretHash)) {
       throw new AppError('unauthorized', 'the worker is not registered; it must register again');
     }
-    const { id, slots, cpus, memoryBytes, priceMicrosPerHour, drivers } = row;
+    const { id, slots, cpus, memoryBytes, priceMicrosPerHour, drivers, serverId } = row;
     const offers = drivers.map((driver) => `driver:${driver}`);
-    const identity = { id, slots, cpus, memoryBytes, priceMicrosPerHour, offers };
+    const identity = { id, slots, cpus, memoryBytes, priceMicrosPerHour, offers, serverId };
     this.#known.set(text, identity);
     return identity;
   }
@@ -86,7 +110,7 @@ export class WorkerRegistry {
 
   /** A worker that was replaced: it will not come back, so its leases end now. Unknown tokens are passed over. */
   async retire(tokenText: string): Promise<void> {
-    const worker = await this.authenticate(`Bearer ${tokenText}`).catch(() => undefined);
+    const worker = await this.#find(tokenText).catch(() => undefined);
     if (!worker) return;
     await this.leave(worker.id);
     await this.#database.query(
@@ -113,12 +137,13 @@ interface WorkerRow extends Omit<Worker, 'registeredAt' | 'heartbeatAt'> {
 /** Workers that are here, with how many executions each holds. */
 export async function listWorkers(database: Database): Promise<Worker[]> {
   const rows = await database.query<WorkerRow>(
-    `select w.id, w.name, w.state, w.slots, w.cpus, w.memory_bytes as "memoryBytes", w.drivers, w.runtimes,
+    `select w.id, w.name, case when s.state in ('draining', 'deleting') then 'draining' else w.state end as state, w.slots, w.cpus, w.memory_bytes as "memoryBytes", w.drivers, w.runtimes,
        w.price_micros_per_hour as "priceMicrosPerHour", w.registered_at as "registeredAt",
        w.heartbeat_at as "heartbeatAt",
        (select count(*) from executions e where e.worker_id = w.id
          and e.state in ('leased', 'running', 'publishing')) as busy
-     from workers w where w.state <> 'gone' order by w.name, w.id`,
+     from workers w left join servers s on s.id = w.server_id
+     where w.state <> 'gone' and s.state is distinct from 'gone' order by w.name, w.id`,
   );
   return rows.map((row) => ({
     ...row,

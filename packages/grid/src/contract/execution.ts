@@ -20,6 +20,15 @@ export const waitingSchema = z.object({
     'parallel_limit',
     'behind_others',
     'starting_soon',
+    // Of the scaling of servers: Outlook in scaling/plan.ts.
+    'servers_booting',
+    'servers_ordered',
+    'below_threshold',
+    'max_workers',
+    'budget',
+    'sold_out',
+    'account_refused',
+    'no_server_fits',
   ]),
   /** For people: one sentence. */
   message: z.string(),

@@ -5,6 +5,9 @@ import { batchIdSchema, epochSchema, executionIdSchema, sha256Schema } from './i
 import { fileEntrySchema, manifestSchema } from './manifest.ts';
 import { batchSpecSchema } from './submission.ts';
 
+/** The kind of token a rented server's worker joins with; its id is the server's. */
+export const SERVER_TOKEN_KIND = 'server';
+
 export const registerRequestSchema = z.strictObject({
   joinToken: z.string().max(200),
   /** Of the process this one replaces on the same machine: it is dead, its leases are free at once. */
