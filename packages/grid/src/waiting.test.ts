@@ -30,6 +30,7 @@ function explain(changes: Partial<WaitingSnapshot>) {
       workers: [WORKER],
       executionsAhead: 0,
       medianMs: null,
+      outlook: null,
       ...changes,
     },
     NOW,
@@ -149,6 +150,20 @@ test('what waits always has a reason that fits the contract, what does not wait 
     workers: fc.array(worker, { maxLength: 3 }),
     executionsAhead: fc.nat(20),
     medianMs: fc.option(fc.nat(100_000)),
+    outlook: fc.option(
+      fc.record({
+        key: fc.constant('b1'),
+        code: fc.constantFrom(
+          'servers_booting' as const,
+          'paid_capacity' as const,
+          'parallel_limit' as const,
+          'budget' as const,
+        ),
+        message: fc.constant('said by the scaling'),
+        firstStartAtMs: fc.option(fc.constant(NOW.getTime())),
+        lastStartAtMs: fc.option(fc.constant(NOW.getTime())),
+      }),
+    ),
   });
   fc.assert(
     fc.property(snapshot, (given) => {
@@ -157,4 +172,36 @@ test('what waits always has a reason that fits the contract, what does not wait 
       expect(isWaiting ? waitingSchema.safeParse(waiting).success : waiting === null).toBe(true);
     }),
   );
+});
+
+const OUTLOOK = {
+  key: 'b1',
+  code: 'servers_booting' as const,
+  message: '3 servers booting, oldest 41 s of about 75 s',
+  firstStartAtMs: NOW.getTime() + 34_000,
+  lastStartAtMs: NOW.getTime() + 90_000,
+};
+
+test.each<[string, Partial<WaitingSnapshot>]>([
+  ['there is no worker', { workers: [] }],
+  ['none is large enough', { batch: { ...BATCH, cpus: 8 } }],
+  ['all slots are busy', { workers: [{ ...WORKER, busy: 4 }] }],
+])('when %s, the scaling of servers says why and until when', (_name, changes) => {
+  expect(explain({ ...changes, outlook: OUTLOOK })).toMatchObject({
+    code: 'servers_booting',
+    message: OUTLOOK.message,
+    until: '2026-11-21T10:00:34.000Z',
+  });
+  expect(explain({ ...changes, executionsAhead: 3, outlook: OUTLOOK })).toMatchObject({
+    until: '2026-11-21T10:01:30.000Z',
+  });
+});
+
+test('what more servers would not change is explained as ever', () => {
+  const limited = { batch: { ...BATCH, parallel: 2, active: 2 }, outlook: OUTLOOK };
+  expect(explain(limited)?.code).toBe('parallel_limit');
+  expect(explain({ state: 'uploading', outlook: OUTLOOK })?.code).toBe('uploading_files');
+  const served = { workers: [{ ...WORKER, busy: 4 }], medianMs: 1000 };
+  const paid = { ...OUTLOOK, code: 'paid_capacity' as const };
+  expect(explain({ ...served, outlook: paid })?.code).toBe('behind_others');
 });

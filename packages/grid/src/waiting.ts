@@ -1,6 +1,7 @@
 import { formatBytes } from '@nexus/kit/bytes';
 
 import type { ExecutionState, Waiting } from './contract/index.ts';
+import type { Outlook } from './scaling/index.ts';
 
 export interface WaitingSnapshot {
   state: ExecutionState;
@@ -24,10 +25,32 @@ export interface WaitingSnapshot {
   executionsAhead: number;
   /** Median run time of what finished lately; null: nothing to go by. */
   medianMs: number | null;
+  /** What the scaling of servers says of its batch; null: there is none, or it has said nothing lately. */
+  outlook: Outlook | null;
 }
 
 /** Why an execution has not started, or null if it has. Every waiting execution has a reason. */
 export function explainWaiting(snapshot: WaitingSnapshot, now: Date): Waiting | null {
+  const ofWorkers = explainByWorkers(snapshot, now);
+  const { outlook } = snapshot;
+  const needsCapacity = ofWorkers !== null && CAPACITY_CODES.has(ofWorkers.code);
+  if (!needsCapacity || outlook === null || outlook.code === 'paid_capacity') return ofWorkers;
+  if (outlook.code === 'parallel_limit') return ofWorkers;
+  const startAtMs = snapshot.executionsAhead === 0 ? outlook.firstStartAtMs : outlook.lastStartAtMs;
+  return {
+    code: outlook.code,
+    message: outlook.message,
+    executionsAhead: snapshot.executionsAhead,
+    until: startAtMs === null ? ofWorkers.until : new Date(startAtMs).toISOString(),
+  };
+}
+
+/** Reasons that more servers would remove. */
+const CAPACITY_CODES: ReadonlySet<Waiting['code']> = new Set([
+  ...(['no_worker', 'workers_draining', 'no_worker_fits', 'behind_others'] as const),
+]);
+
+function explainByWorkers(snapshot: WaitingSnapshot, now: Date): Waiting | null {
   if (snapshot.state === 'uploading')
     return reason('uploading_files', 'its files are still being uploaded', snapshot);
   if (snapshot.state !== 'queued') return null;

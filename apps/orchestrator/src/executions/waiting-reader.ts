@@ -1,5 +1,5 @@
 import type { Database } from '@nexus/db';
-import { explainWaiting } from '@nexus/grid';
+import { explainWaiting, type Outlook } from '@nexus/grid';
 import type { Waiting } from '@nexus/grid/contract';
 
 import { listWorkers } from '../workers/worker-registry.ts';
@@ -34,6 +34,7 @@ export async function explainAll(
     database,
     waiting.map((row) => row.id),
   );
+  const outlooks = await readOutlooks(database, [...batches.keys()]);
   const now = new Date();
   const reasons = new Map<string, Waiting>();
   for (const row of waiting) {
@@ -46,6 +47,7 @@ export async function explainAll(
       workers,
       executionsAhead,
       medianMs: batch.medianMs,
+      outlook: outlooks.get(batch.id) ?? null,
     };
     const reason = explainWaiting(snapshot, now);
     if (reason) reasons.set(row.id, reason);
@@ -68,6 +70,22 @@ async function readSituations(
     [ids],
   );
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** A daemon plans every ten seconds; what an older plan said is no longer true. */
+const OUTLOOK_SECONDS = 60;
+
+/** What the daemon that scales says of these batches. */
+async function readOutlooks(
+  database: Database,
+  ids: readonly string[],
+): Promise<Map<string, Outlook>> {
+  const rows = await database.query<{ outlook: Outlook }>(
+    `select outlook from scaling, jsonb_array_elements(outlooks) as outlook
+     where planned_at > now() - $2 * interval '1 second' and outlook->>'key' = any($1)`,
+    [ids, OUTLOOK_SECONDS],
+  );
+  return new Map(rows.map(({ outlook }) => [outlook.key, outlook]));
 }
 
 async function countAhead(
