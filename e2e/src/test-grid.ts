@@ -24,6 +24,7 @@ export interface TestGridOptions {
 /** Control plane and workers as processes of their own, on a database of their own. */
 export interface TestGrid {
   url: string;
+  databaseUrl: string;
   folder: string;
   api: ApiClient;
   apiKey: string;
@@ -65,7 +66,7 @@ export async function startTestGrid(options: TestGridOptions = {}): Promise<Test
   const apiKey = await createKey(database, { account: 'test', name: 'test' });
   const workers: ServiceProcess[] = [];
   const grid: TestGrid = {
-    ...{ url, folder, orchestrator, workers, database, apiKey },
+    ...{ url, databaseUrl, folder, orchestrator, workers, database, apiKey },
     api: createApiClient(`${url}/api/v1`, apiKey),
     otherAccount: async (name) =>
       createApiClient(`${url}/api/v1`, await createKey(database, { account: name, name })),

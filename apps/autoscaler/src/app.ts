@@ -1,0 +1,177 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import {
+  isConnectionError,
+  listen,
+  migrate,
+  openExclusive,
+  type ExclusiveDatabase,
+} from '@nexus/db';
+import { createHetznerClient, hasCode, type HetznerClient } from '@nexus/hetzner';
+import type { Secret } from '@nexus/kit/config';
+import { AppError, errorMessage } from '@nexus/kit/errors';
+import type { Logger } from '@nexus/kit/logger';
+import { retry } from '@nexus/kit/retry';
+
+import { ServerMaker, type UserDataRequest } from './apply/make-servers.ts';
+import { ScalingRecord } from './books/scaling-record.ts';
+import { ServerBooks } from './books/server-books.ts';
+import { Cloud } from './cloud/cloud.ts';
+import { prepareCloud } from './cloud/prepare-cloud.ts';
+import { policyOf, type Config } from './config.ts';
+import { RecentDemand } from './gather/recent-demand.ts';
+import { ControlPlaneWatch } from './loop/control-plane-watch.ts';
+import { ScalingLoop } from './loop/scaling-loop.ts';
+
+export interface App {
+  /** Resolves after `stop`, rejects with what no waiting can heal. */
+  ended: Promise<void>;
+  stop(): void;
+}
+
+export interface AppDeps {
+  logger: Logger;
+  renderUserData(server: UserDataRequest & { apiBase: string }): string;
+}
+
+/** With what a config that is enabled is sure to have. */
+type EnabledConfig = Config & {
+  HETZNER_API_TOKEN: Secret;
+  HETZNER_SSH_KEY_PATH: string;
+  API_BASE: string;
+};
+
+/** Any number: who holds it in the database scales, all others wait. */
+const LEADER_KEY = 1;
+const RESTART_MS = 1000;
+const STARTED = { attempts: 60, firstDelayMs: 200, maxDelayMs: 5000 };
+/** The channel of the control plane's signals; their text ends in what has changed. */
+const SIGNALS = 'nexus_signals';
+
+/** The daemon that makes and deletes servers. It begins at once; nothing waits for it. */
+export function createApp(config: Config, deps: AppDeps): App {
+  const stopped = new AbortController();
+  return {
+    ended: isEnabled(config)
+      ? lead(config, deps, stopped.signal)
+      : idle(deps.logger, stopped.signal),
+    stop: () => stopped.abort(),
+  };
+}
+
+function isEnabled(config: Config): config is EnabledConfig {
+  return config.ORCHESTRATOR_ENABLED;
+}
+
+async function idle(logger: Logger, signal: AbortSignal): Promise<void> {
+  logger.info('Worker provisioner disabled: ORCHESTRATOR_ENABLED is not true, nothing is touched');
+  // A pending promise keeps no process alive; a service manager would start it again and again.
+  const alive = setInterval(() => undefined, 2 ** 31 - 1);
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  clearInterval(alive);
+}
+
+/** Leads whenever no other does, until stopped. */
+async function lead(config: EnabledConfig, deps: AppDeps, signal: AbortSignal): Promise<void> {
+  const { logger } = deps;
+  logger.info('Worker provisioner started');
+  await retry(STARTED, () => migrate(config.DATABASE_URL), { isRetryable: isConnectionError });
+  const client = createHetznerClient({
+    token: config.HETZNER_API_TOKEN,
+    ...(config.HETZNER_ENDPOINT === undefined ? {} : { endpoint: config.HETZNER_ENDPOINT }),
+    ...{ signal, logger },
+  });
+  while (!signal.aborted) {
+    try {
+      const database = await openExclusive({
+        ...{ url: config.DATABASE_URL, key: LEADER_KEY, signal },
+        onWaiting: () => logger.info('another daemon is in charge; waiting'),
+      });
+      await scale(config, { ...deps, client, database, signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isHopeless(error)) throw explain(error);
+      logger.warn({ reason: errorMessage(error) }, 'the daemon begins anew');
+      await sleep(RESTART_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+interface Term extends AppDeps {
+  client: HetznerClient;
+  database: ExclusiveDatabase;
+  signal: AbortSignal;
+}
+
+/** As long as this process is in charge. */
+async function scale(config: EnabledConfig, term: Term): Promise<void> {
+  const { client, database, logger } = term;
+  const signal = AbortSignal.any([term.signal, database.lost]);
+  try {
+    const template = await prepareCloud(
+      client,
+      {
+        gridName: config.GRID_NAME,
+        sshKeyPath: config.HETZNER_SSH_KEY_PATH,
+        sshAllowedCidrs: config.SSH_ALLOWED_CIDRS ?? [],
+        image: config.HETZNER_IMAGE,
+        networkId: config.HETZNER_NETWORK,
+      },
+      logger,
+    );
+    const policy = policyOf(config);
+    const books = new ServerBooks(database);
+    const record = new ScalingRecord(database);
+    const cloud = new Cloud(client, template);
+    const maker = new ServerMaker({
+      ...{ books, record, cloud, logger, signal },
+      gridName: config.GRID_NAME,
+      secret: config.HETZNER_API_TOKEN,
+      caps: policy,
+      bootDeadlineMs: policy.bootDeadlineMs,
+      renderUserData: (server) => term.renderUserData({ ...server, apiBase: config.API_BASE }),
+      onRefusal: () => loop.poke(),
+    });
+    const loop = new ScalingLoop({
+      ...{ database, books, record, cloud, maker, policy, logger, signal },
+      watch: new ControlPlaneWatch(config.API_BASE, new Date()),
+      recentDemand: new RecentDemand(),
+    });
+    const listener = listen(
+      { url: config.DATABASE_URL, channel: SIGNALS },
+      {
+        onMessage: (payload) => payload.endsWith(' queue') && loop.poke(),
+        onReady: () => loop.poke(),
+      },
+    );
+    try {
+      await loop.run();
+    } finally {
+      await listener.close();
+    }
+    database.lost.throwIfAborted();
+  } finally {
+    await database.close();
+  }
+}
+
+/** Waiting does not help: the operator has to do something. */
+function isHopeless(error: unknown): boolean {
+  return hasCode(error, 'unauthorized', 'token_readonly', 'forbidden') || error instanceof AppError;
+}
+
+function explain(error: unknown): Error {
+  if (hasCode(error, 'unauthorized')) {
+    return new Error(
+      'unauthorized: the Hetzner API refuses HETZNER_API_TOKEN; check that it is complete, of the right project and not deleted',
+      { cause: error },
+    );
+  }
+  if (hasCode(error, 'token_readonly', 'forbidden')) {
+    return new Error(
+      'token_readonly: HETZNER_API_TOKEN may only read; make one with the permission Read & Write',
+      { cause: error },
+    );
+  }
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,34 @@
+import type { Database } from '@nexus/db';
+import type { RefusalMemory, ScalingPlan } from '@nexus/grid';
+
+const NOTHING_REFUSED: RefusalMemory = { cells: [], account: null };
+
+/** The one row of what is remembered between plans, and of what the last one said. */
+export class ScalingRecord {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async readRefusals(): Promise<RefusalMemory> {
+    const [row] = await this.#database.query<{ refusals: RefusalMemory }>(
+      'select refusals from scaling',
+    );
+    return row?.refusals ?? NOTHING_REFUSED;
+  }
+
+  async writeRefusals(refusals: RefusalMemory): Promise<void> {
+    await this.#database.query('update scaling set refusals = $1', [JSON.stringify(refusals)]);
+  }
+
+  async writePlan(plan: ScalingPlan, plannedAt: Date): Promise<void> {
+    await this.#database.query(
+      'update scaling set planned_at = $1, outlooks = $2, notices = $3, budget = $4',
+      [
+        plannedAt,
+        ...[plan.outlooks, plan.notices, plan.budget].map((part) => JSON.stringify(part)),
+      ],
+    );
+  }
+}

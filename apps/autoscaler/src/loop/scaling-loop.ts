@@ -1,0 +1,128 @@
+import type { Database } from '@nexus/db';
+import { makePlan, type CloudServer, type ScalingPlan, type ScalingPolicy } from '@nexus/grid';
+import { errorMessage } from '@nexus/kit/errors';
+import type { Logger } from '@nexus/kit/logger';
+
+import { applyPlan } from '../apply/apply-plan.ts';
+import type { ServerMaker } from '../apply/make-servers.ts';
+import type { ScalingRecord } from '../books/scaling-record.ts';
+import type { ServerBooks } from '../books/server-books.ts';
+import type { Cloud } from '../cloud/cloud.ts';
+import { gatherSnapshot } from '../gather/gather-snapshot.ts';
+import type { RecentDemand } from '../gather/recent-demand.ts';
+import type { ControlPlaneWatch } from './control-plane-watch.ts';
+
+export interface LoopDeps {
+  database: Database;
+  books: ServerBooks;
+  record: ScalingRecord;
+  cloud: Cloud;
+  maker: ServerMaker;
+  watch: ControlPlaneWatch;
+  recentDemand: RecentDemand;
+  policy: ScalingPolicy;
+  logger: Logger;
+  signal: AbortSignal;
+}
+
+/** Plans follow each other by this much at least, however much is going on. */
+const PAUSE_MS = 250;
+
+/**
+ * Gathers, plans, applies, records: at every tick, and as soon as `poke` says that something has
+ * changed. The cloud's own list is read at ticks only, to spare its rate limit; a plan without it
+ * makes and drains servers, but sweeps nothing.
+ */
+export class ScalingLoop {
+  readonly #deps: LoopDeps;
+  #isPoked = false;
+  #wake: () => void = () => undefined;
+  #notices = '';
+
+  constructor(deps: LoopDeps) {
+    this.#deps = deps;
+  }
+
+  poke(): void {
+    this.#isPoked = true;
+    this.#wake();
+  }
+
+  /** Ends when the signal says so. A step that fails is tried again at the next tick. */
+  async run(): Promise<void> {
+    const { signal, logger, policy } = this.#deps;
+    let nextTickMs = 0;
+    while (!signal.aborted) {
+      const isTick = Date.now() >= nextTickMs;
+      if (isTick) nextTickMs = Date.now() + policy.tickMs;
+      this.#isPoked = false;
+      try {
+        await this.#step(isTick);
+      } catch (error) {
+        if (!signal.aborted) logger.warn({ err: error }, 'a scaling step failed');
+      }
+      await this.#pause(PAUSE_MS);
+      if (!this.#isPoked) await this.#pause(nextTickMs - Date.now());
+    }
+  }
+
+  async #step(isTick: boolean): Promise<void> {
+    const { database, books, record, cloud, watch, recentDemand, policy, signal } = this.#deps;
+    const now = new Date();
+    if (isTick) await watch.look(signal);
+    const listed = isTick ? await this.#list() : null;
+    const running = (listed ?? []).filter((server) => server.status === 'running');
+    await books.noteProgress(running.map((server) => server.cloudId));
+    const snapshot = await gatherSnapshot(
+      database,
+      {
+        cloud: listed,
+        offers: await cloud.offers(now),
+        refusals: await record.readRefusals(),
+        committedMicros: await books.readCommitted(now),
+        listeningSince: watch.listeningSince,
+        recentDemand,
+        serverOffers: policy.serverOffers,
+      },
+      now,
+    );
+    const plan = makePlan(snapshot, policy, now.getTime());
+    await record.writePlan(plan, now);
+    this.#tell(plan);
+    await applyPlan(this.#deps, plan, snapshot);
+    // What was done changes why others wait, and until when.
+    if (plan.actions.length > 0) this.#isPoked = true;
+  }
+
+  async #list(): Promise<CloudServer[] | null> {
+    try {
+      return await this.#deps.cloud.list();
+    } catch (error) {
+      if (!this.#deps.signal.aborted)
+        this.#deps.logger.warn({ reason: errorMessage(error) }, 'could not list the servers');
+      return null;
+    }
+  }
+
+  /** Each notice once, until something changes. */
+  #tell({ notices }: ScalingPlan): void {
+    const told = JSON.stringify(notices);
+    if (told === this.#notices) return;
+    this.#notices = told;
+    for (const { code, message } of notices) this.#deps.logger.warn({ code }, message);
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (ms <= 0 || this.#deps.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#deps.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#deps.signal.addEventListener('abort', done, { once: true });
+      this.#wake = done;
+    });
+  }
+}
