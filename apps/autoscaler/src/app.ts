@@ -8,20 +8,14 @@ import {
   type ExclusiveDatabase,
 } from '@nexus/db';
 import { createHetznerClient, hasCode, type HetznerClient } from '@nexus/hetzner';
-import type { Secret } from '@nexus/kit/config';
 import { AppError, errorMessage } from '@nexus/kit/errors';
 import type { Logger } from '@nexus/kit/logger';
 import { retry } from '@nexus/kit/retry';
 
-import { ServerMaker, type UserDataRequest } from './apply/make-servers.ts';
-import { ScalingRecord } from './books/scaling-record.ts';
-import { ServerBooks } from './books/server-books.ts';
-import { Cloud } from './cloud/cloud.ts';
+import type { UserDataRequest } from './apply/make-servers.ts';
 import { prepareCloud } from './cloud/prepare-cloud.ts';
-import { policyOf, type Config } from './config.ts';
-import { RecentDemand } from './gather/recent-demand.ts';
-import { ControlPlaneWatch } from './loop/control-plane-watch.ts';
-import { ScalingLoop } from './loop/scaling-loop.ts';
+import type { Config } from './config.ts';
+import { assembleLoop, type EnabledConfig } from './loop/assemble-loop.ts';
 
 export interface App {
   /** Resolves after `stop`, rejects with what no waiting can heal. */
@@ -31,15 +25,8 @@ export interface App {
 
 export interface AppDeps {
   logger: Logger;
-  renderUserData(server: UserDataRequest & { apiBase: string }): string;
+  renderUserData: (server: UserDataRequest & { apiBase: string }) => string;
 }
-
-/** With what a config that is enabled is sure to have. */
-type EnabledConfig = Config & {
-  HETZNER_API_TOKEN: Secret;
-  HETZNER_SSH_KEY_PATH: string;
-  API_BASE: string;
-};
 
 /** Any number: who holds it in the database scales, all others wait. */
 const LEADER_KEY = 1;
@@ -119,24 +106,7 @@ async function scale(config: EnabledConfig, term: Term): Promise<void> {
       },
       logger,
     );
-    const policy = policyOf(config);
-    const books = new ServerBooks(database);
-    const record = new ScalingRecord(database);
-    const cloud = new Cloud(client, template);
-    const maker = new ServerMaker({
-      ...{ books, record, cloud, logger, signal },
-      gridName: config.GRID_NAME,
-      secret: config.HETZNER_API_TOKEN,
-      caps: policy,
-      bootDeadlineMs: policy.bootDeadlineMs,
-      renderUserData: (server) => term.renderUserData({ ...server, apiBase: config.API_BASE }),
-      onRefusal: () => loop.poke(),
-    });
-    const loop = new ScalingLoop({
-      ...{ database, books, record, cloud, maker, policy, logger, signal },
-      watch: new ControlPlaneWatch(config.API_BASE, new Date()),
-      recentDemand: new RecentDemand(),
-    });
+    const loop = assembleLoop(config, { ...term, template, signal });
     const listener = listen(
       { url: config.DATABASE_URL, channel: SIGNALS },
       {

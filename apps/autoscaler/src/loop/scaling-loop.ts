@@ -57,7 +57,7 @@ export class ScalingLoop {
       if (isTick) nextTickMs = Date.now() + policy.tickMs;
       this.#isPoked = false;
       try {
-        await this.#step(isTick);
+        await this.step(isTick);
       } catch (error) {
         if (!signal.aborted) logger.warn({ err: error }, 'a scaling step failed');
       }
@@ -66,7 +66,8 @@ export class ScalingLoop {
     }
   }
 
-  async #step(isTick: boolean): Promise<void> {
+  /** One plan and what it asks for; with the cloud's own list if it is a tick. */
+  async step(isTick: boolean): Promise<void> {
     const { database, books, record, cloud, watch, recentDemand, policy, signal } = this.#deps;
     const now = new Date();
     if (isTick) await watch.look(signal);
