@@ -92,3 +92,8 @@ create index attempts_by_worker on attempts (worker_id, ended_at);
 create function started_hours(born timestamptz, until timestamptz) returns bigint language sql immutable as $$
   select greatest(1, ceil(extract(epoch from until - born) / 3600))::bigint
 $$;
+
+-- Until when the hour that is running is paid.
+create function paid_until(born timestamptz, at timestamptz) returns timestamptz language sql immutable as $$
+  select born + started_hours(born, at) * interval '1 hour'
+$$;

@@ -2,7 +2,7 @@
 select b.id as key, b.cpus, b.memory_bytes as "memoryBytes", b.requires, b.queued as count,
   case when b.parallel < 100000 then b.parallel end as parallel, b.active,
   oldest.queued_at as "oldestQueuedAt", newest.queued_at as "newestQueuedAt",
-  (b.spec->'limits'->>'timeoutMs')::bigint as "timeoutMs",
+  ((b.spec->'limits'->>'timeoutSeconds')::float8 * 1000)::bigint as "timeoutMs",
   coalesce(
     (select percentile_cont(0.5) within group (order by wall_ms) from (
        select wall_ms from executions where batch_id = b.id and wall_ms is not null

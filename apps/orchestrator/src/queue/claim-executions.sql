@@ -7,6 +7,11 @@ with picked as (
   cross join lateral (
     select id from executions
     where batch_id = w.batch_id and state = 'queued'
+      -- What this very server has just failed is for another one to try first.
+      and (times_lost = 0 or not exists (
+        select 1 from attempts a join workers w on w.id = a.worker_id
+        where a.execution_id = executions.id and a.worker_id = $3 and w.server_id is not null
+          and a.outcome = 'lost' and a.ended_at > now() - interval '20 seconds'))
     order by index
     limit greatest(0, least(w.wanted, b.parallel - b.active))
     for update skip locked

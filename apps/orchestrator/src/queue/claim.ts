@@ -4,6 +4,7 @@ import type { Capacity, Lease } from '@nexus/grid/contract';
 import { lockBatches } from './locks.ts';
 
 const chooseBatches = loadSql(import.meta.url, './choose-batches.sql');
+const leaveToBetterPaid = loadSql(import.meta.url, './better-paid.sql');
 const claimExecutions = loadSql(import.meta.url, './claim-executions.sql');
 
 const MAX_ATTEMPTS = 8;
@@ -50,16 +51,20 @@ export interface Chosen {
 /** Where a worker should draw from now. Takes no lock: what it says may be outdated when it arrives. */
 export async function choose(
   db: Queryable,
-  { workerId, capacity, total, offers }: ClaimRequest,
+  { workerId, serverId, capacity, total, offers }: ClaimRequest,
 ): Promise<Chosen[]> {
   const free = [capacity.slots, capacity.cpus, capacity.memoryBytes];
-  return db.query<Chosen>(chooseBatches, [
+  const chosen = await db.query<Chosen>(chooseBatches, [
     ...free,
     offers,
     total.cpus,
     total.memoryBytes,
     workerId,
   ]);
+  if (serverId === null || chosen.length === 0) return chosen;
+  const ids = chosen.map((batch) => batch.id);
+  const left = await db.query<{ id: string }>(leaveToBetterPaid, [serverId, ids]);
+  return chosen.filter((batch) => !left.some(({ id }) => id === batch.id));
 }
 
 /** The caller holds the locks of the chosen batches. */
