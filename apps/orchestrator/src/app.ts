@@ -26,6 +26,7 @@ import { sweep } from './retention/retention.ts';
 import { Signals } from './signals/signals.ts';
 import { registerPlatformRoutes } from './workers/platform-routes.ts';
 import { registerJoinRoute, registerWorkerRoutes } from './workers/routes.ts';
+import { registerWorkerBundleRoutes } from './worker-bundles/routes.ts';
 import type { WorkerDeps } from './workers/worker-deps.ts';
 import { WorkerRegistry } from './workers/worker-registry.ts';
 
@@ -72,7 +73,7 @@ export async function createApp(config: Config, { logger }: { logger: Logger }):
     maxTimesLost: config.MAX_TIMES_LOST,
   };
   const server = createHttpServer({ logger });
-  await buildServer(server, deps);
+  await buildServer(server, deps, config);
   const loops = [startLeaseWatch(deps, logger), startRetention(deps, config, logger)];
   return {
     server,
@@ -82,7 +83,7 @@ export async function createApp(config: Config, { logger }: { logger: Logger }):
   };
 }
 
-async function buildServer(server: HttpServer, deps: WorkerDeps): Promise<void> {
+async function buildServer(server: HttpServer, deps: WorkerDeps, config: Config): Promise<void> {
   await server.register(fastifySwagger, {
     openapi: {
       info: {
@@ -100,6 +101,7 @@ async function buildServer(server: HttpServer, deps: WorkerDeps): Promise<void> 
     database: deps.database,
     metrics: createMetrics(server, deps.database),
   });
+  registerWorkerBundleRoutes(server, { folder: config.WORKER_BUNDLES });
   await server.register(async (api: Api) => registerJoinRoute(api, deps), { prefix: '/api/v1' });
   await server.register(async (api: Api) => registerWorkerScope(api, deps), {
     prefix: '/api/v1/worker',

@@ -11,6 +11,8 @@ export const configSchema = z.object({
   INTERNAL_SECRET_KEY: secretSchema(32).optional(),
   /** Where blobs are kept. */
   BLOB_FOLDER: z.string().startsWith('/'),
+  /** What `nexus worker-bundle` makes: new servers get their worker from there. Unset: there are none. */
+  WORKER_BUNDLES: z.string().startsWith('/', 'must be an absolute path').optional(),
   HOST: z.string().default('0.0.0.0'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(8000),
   LOG_LEVEL: z.string().default('info'),

@@ -11,7 +11,10 @@ export type Component =
   | 'npm registry'
   | 'ssh-keygen'
   | 'hcloud'
-  | 'hetzner-openapi';
+  | 'hetzner-openapi'
+  | 'curl'
+  | 'nft'
+  | 'systemd-analyze';
 
 const CHECKS: Record<Component, () => boolean> = {
   docker: () => works('docker', ['info', '--format', '{{.ServerVersion}}']),
@@ -27,6 +30,9 @@ const CHECKS: Record<Component, () => boolean> = {
   hcloud: () => works('hcloud', ['version']),
   // The official document is not part of the project; its path is given.
   'hetzner-openapi': () => existsSync(process.env['HETZNER_OPENAPI'] ?? ''),
+  curl: () => works('curl', ['--version']),
+  nft: () => works('nft', ['--version']),
+  'systemd-analyze': () => works('systemd-analyze', ['--version']),
   'npm registry': () => works('npm', ['view', 'is-number@7.0.0', 'version']),
 };
 

@@ -5,3 +5,4 @@ export * from './manifest.ts';
 export * from './platform.ts';
 export * from './submission.ts';
 export * from './worker.ts';
+export * from './worker-bundle.ts';
