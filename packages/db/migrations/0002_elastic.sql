@@ -97,3 +97,7 @@ $$;
 create function paid_until(born timestamptz, at timestamptz) returns timestamptz language sql immutable as $$
   select born + started_hours(born, at) * interval '1 hour'
 $$;
+
+-- owner: batches. What has been queued for longer is cancelled; null: it waits for as long as it takes.
+alter table batches add column max_wait interval;
+create index batches_impatient on batches (id) where max_wait is not null and queued > 0;

@@ -142,8 +142,9 @@ async function insertBatch(
     : null;
   await tx.query(
     `insert into batches (id, account_id, key_id, spec, project_sha256, env_sealed, masked, metadata, retries,
-       priority, parallel, cpus, memory_bytes, requires, identity, idempotency_key)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+       priority, parallel, cpus, memory_bytes, requires, identity, idempotency_key, max_wait)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+       $17 * interval '1 second')`,
     [
       ...[
         id,
@@ -157,6 +158,7 @@ async function insertBatch(
       ...[JSON.stringify(submission.metadata), submission.retries, submission.priority],
       ...[submission.parallel ?? UNBOUNDED_PARALLEL, spec.limits.cpus, spec.limits.memoryBytes],
       ...[requirements(submission), identity, submission.idempotencyKey ?? null],
+      submission.maxWaitSeconds,
     ],
   );
   return id;

@@ -2,6 +2,7 @@ import { startLoop, type BackgroundLoop } from '@nexus/kit/background';
 import type { Logger } from '@nexus/kit/logger';
 
 import type { WorkerDeps } from '../workers/worker-deps.ts';
+import { cancelOverdue } from './cancel-overdue.ts';
 import { expireLeases } from './expire-leases.ts';
 
 /**
@@ -51,6 +52,8 @@ export function startLeaseWatch(deps: WorkerDeps, logger: Logger): BackgroundLoo
         logger.warn({ batches: batchIds.length }, 'leases expired');
         deps.signals.notify('queue', ...batchIds.map((id) => `batch:${id}` as const));
       }
+      const overdue = await cancelOverdue(deps.database);
+      deps.signals.notify(...overdue.map((id) => `batch:${id}` as const));
       await deps.registry.sweep(deps.leaseMs * 2);
     } catch (error) {
       hearing.interrupted(Date.now());

@@ -99,6 +99,13 @@ export const submissionSchema = z.strictObject({
   priority: z.number().int().min(-100).max(100).default(0),
   parallel: z.number().int().min(1).max(100_000).nullable().default(null),
   retries: z.number().int().min(0).max(100).default(0),
+  /** What has been queued for longer is cancelled. */
+  maxWaitSeconds: z
+    .number()
+    .min(1)
+    .max(30 * 24 * 3600)
+    .nullable()
+    .default(null),
   /** `reuse`: attach to the same batch and take over earlier results (batches). `always`: run it all. */
   rerun: z.enum(['reuse', 'always']).default('always'),
   /** The same key within a day answers with the same batch: a lost reply can be asked for again. */
