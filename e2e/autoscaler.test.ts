@@ -9,7 +9,7 @@ import { createLogger } from '@nexus/kit/logger';
 import type { HetznerSimulator } from '@nexus/simulators/hetzner';
 
 import { runToEnd, submit } from './src/submit.ts';
-import { NO_TIME, renderWorkerEnvironment, startTestCloud } from './src/test-cloud.ts';
+import { bootPlan, NO_TIME, startTestCloud } from './src/test-cloud.ts';
 import { startTestGrid, type TestGrid } from './src/test-grid.ts';
 
 const JOB = { files: { 'main.py': 'import sys; print(sys.argv[1])\n' }, script: 'main.py' };
@@ -46,7 +46,7 @@ function startDaemon(more: Record<string, string> = {}): App {
     level: 'debug',
     destination: join(grid.folder, 'autoscaler.log'),
   });
-  return createApp(config, { logger, renderUserData: renderWorkerEnvironment });
+  return createApp(config, { logger, boot: bootPlan(grid.url) });
 }
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
@@ -72,7 +72,10 @@ describe('a grid without a worker', () => {
     const ended = await runToEnd(grid.api, batchId);
     expect(ended.map(({ execution }) => execution.state)).toEqual(numbers.map(() => 'succeeded'));
     expect(cloud.account.servers()).not.toEqual([]);
-    expect(await countBy('active')).toBe(cloud.account.servers().length);
+    await until(
+      'each server has its worker',
+      async () => (await countBy('active')) === cloud.account.servers().length,
+    );
 
     // The last minutes of the paid hour.
     await grid.database.query(

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import type { BootPlan } from '@nexus/autoscaler';
 import type {
   HetznerSimulator,
   HetznerSimulatorOptions,
@@ -26,18 +27,18 @@ export async function startTestCloud(
   return simulator;
 }
 
-export function renderWorkerEnvironment(server: {
-  name: string;
-  slots: number;
-  joinToken: string;
-  apiBase: string;
-}): string {
-  return JSON.stringify({
-    API_BASE: server.apiBase,
-    WORKER_NAME: server.name,
-    WORKER_SLOTS: String(server.slots),
-    WORKER_JOIN_TOKEN: server.joinToken,
-  });
+/** In place of cloud-init: the environment of the worker, for machines that are processes. */
+export function bootPlan(apiBase: string): BootPlan {
+  return {
+    architectures: ['x86', 'arm'],
+    renderUserData: ({ name, slots, joinToken }) =>
+      JSON.stringify({
+        API_BASE: apiBase,
+        WORKER_NAME: name,
+        WORKER_SLOTS: String(slots),
+        WORKER_JOIN_TOKEN: joinToken,
+      }),
+  };
 }
 
 function workerMachines(folder: string): Machines {

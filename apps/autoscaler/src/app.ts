@@ -12,10 +12,12 @@ import { AppError, errorMessage } from '@nexus/kit/errors';
 import type { Logger } from '@nexus/kit/logger';
 import { retry } from '@nexus/kit/retry';
 
-import type { UserDataRequest } from './apply/make-servers.ts';
+import { readBootPlan, type BootPlan } from './boot/boot-plan.ts';
 import { prepareCloud } from './cloud/prepare-cloud.ts';
 import type { Config } from './config.ts';
 import { assembleLoop, type EnabledConfig } from './loop/assemble-loop.ts';
+
+export type { BootPlan } from './boot/boot-plan.ts';
 
 export interface App {
   /** Resolves after `stop`, rejects with what no waiting can heal. */
@@ -25,7 +27,10 @@ export interface App {
 
 export interface AppDeps {
   logger: Logger;
-  renderUserData: (server: UserDataRequest & { apiBase: string }) => string;
+  /** By default what the configuration says: cloud-init with the worker's bundle, or a snapshot. */
+  boot?: BootPlan;
+  /** As in LoopParts. */
+  now?: () => Date;
 }
 
 /** Any number: who holds it in the database scales, all others wait. */
@@ -62,6 +67,7 @@ async function idle(logger: Logger, signal: AbortSignal): Promise<void> {
 async function lead(config: EnabledConfig, deps: AppDeps, signal: AbortSignal): Promise<void> {
   const { logger } = deps;
   logger.info('Worker provisioner started');
+  const boot = deps.boot ?? (await readBootPlan(config));
   await retry(STARTED, () => migrate(config.DATABASE_URL), { isRetryable: isConnectionError });
   const client = createHetznerClient({
     token: config.HETZNER_API_TOKEN,
@@ -74,7 +80,7 @@ async function lead(config: EnabledConfig, deps: AppDeps, signal: AbortSignal): 
         ...{ url: config.DATABASE_URL, key: LEADER_KEY, signal },
         onWaiting: () => logger.info('another daemon is in charge; waiting'),
       });
-      await scale(config, { ...deps, client, database, signal });
+      await scale(config, { ...deps, boot, client, database, signal });
     } catch (error) {
       if (signal.aborted) return;
       if (isHopeless(error)) throw explain(error);
@@ -85,6 +91,7 @@ async function lead(config: EnabledConfig, deps: AppDeps, signal: AbortSignal): 
 }
 
 interface Term extends AppDeps {
+  boot: BootPlan;
   client: HetznerClient;
   database: ExclusiveDatabase;
   signal: AbortSignal;

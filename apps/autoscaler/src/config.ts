@@ -53,6 +53,8 @@ export const configSchema = z
     SSH_ALLOWED_CIDRS: listSchema.optional(),
     /** Seconds until a server whose worker has not registered is replaced. */
     BOOT_DEADLINE: secondsSchema.default(DEFAULT_SCALING_POLICY.bootDeadlineMs / 1000),
+    /** Folder of what `nexus worker-bundle` makes; the control plane serves it to servers. */
+    WORKER_BUNDLES: z.string().startsWith('/', 'must be an absolute path').optional(),
     LOG_LEVEL: z.string().default('info'),
   })
   .superRefine((config, context) => {

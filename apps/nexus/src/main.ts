@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 
 import { addWorkerBundleCommand } from './bundle/command.ts';
+import { addDaemonCommand } from './daemon/command.ts';
 import { addKeyCommands } from './keys/commands.ts';
 import { Problem } from './problem.ts';
 import { addSimulateCommand } from './simulate/command.ts';
@@ -13,6 +14,7 @@ const program = new Command('nexus')
   .showSuggestionAfterError();
 addUpCommand(program, process.env);
 addKeyCommands(program, process.env);
+addDaemonCommand(program, process.env);
 addSimulateCommand(program);
 addWorkerBundleCommand(program, process.env);
 

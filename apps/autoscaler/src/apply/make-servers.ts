@@ -31,6 +31,7 @@ export interface MakerOptions {
   onRefusal: () => void;
   logger: Logger;
   signal: AbortSignal;
+  now: () => Date;
 }
 
 export interface UserDataRequest {
@@ -63,7 +64,7 @@ export class ServerMaker {
     action: CreateAction,
     { snapshot, reservedMicros }: { snapshot: FleetSnapshot; reservedMicros: number },
   ): Promise<void> {
-    const { books, caps, logger, signal } = this.#options;
+    const { books, caps, logger, signal, now } = this.#options;
     const offer = snapshot.offers.find(
       ({ serverType, location }) =>
         serverType === action.serverType && location === action.location,
@@ -79,7 +80,7 @@ export class ServerMaker {
     for (let made = 0; made < action.count; made += 1) {
       signal.throwIfAborted();
       const intent = this.#newIntent({ ...offer, queuedSince });
-      const limits = { ...caps, reservedMicros: reserved };
+      const limits = { ...caps, reservedMicros: reserved, now: now() };
       const result = await books.intend(intent, action, limits);
       if (result !== 'intended') {
         logger.warn({ limit: result }, 'no more servers: a limit is reached');
@@ -104,7 +105,7 @@ export class ServerMaker {
     memoryBytes: number;
     queuedSince: Date | null;
   }): Intent {
-    const { gridName, secret, bootDeadlineMs } = this.#options;
+    const { gridName, secret, bootDeadlineMs, now } = this.#options;
     const id = randomId();
     const { architecture, cpus, memoryBytes, queuedSince } = offer;
     return {
@@ -112,7 +113,7 @@ export class ServerMaker {
       name: `rgrid-${gridName}-${id}`,
       joinSecretHash: joinToken(secret, id).secretHash,
       // An order may be sent again until the boot deadline, and has that long again to boot.
-      joinUntil: new Date(Date.now() + 2 * bootDeadlineMs),
+      joinUntil: new Date(now().getTime() + 2 * bootDeadlineMs),
     };
   }
 
@@ -173,9 +174,9 @@ export class ServerMaker {
   }
 
   async #remember(refusal: Refusal): Promise<void> {
-    const { record } = this.#options;
+    const { record, now } = this.#options;
     const memory = await record.readRefusals();
-    await record.writeRefusals(rememberRefusal(memory, refusal, Date.now()));
+    await record.writeRefusals(rememberRefusal(memory, refusal, now().getTime()));
   }
 
   async #recall(cell: { serverType: string; location: string }): Promise<void> {

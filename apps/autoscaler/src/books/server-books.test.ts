@@ -20,7 +20,12 @@ beforeEach(async () => {
 afterAll(() => own.drop());
 
 const HOUR_MS = 3_600_000;
-const NO_CAPS: Caps = { maxWorkers: 10, budgetMicrosPerMonth: null, reservedMicros: 0 };
+const NO_CAPS: Caps = {
+  maxWorkers: 10,
+  budgetMicrosPerMonth: null,
+  reservedMicros: 0,
+  now: new Date(),
+};
 const ORDER: CreateAction = {
   ...{ kind: 'create', code: 'queue_depth', reason: 'for a test' },
   ...{ serverType: 'cx23', location: 'fsn1', count: 1, slots: 2 },
@@ -55,7 +60,8 @@ describe('an intent', () => {
   });
 
   test('is refused by the first micro-euro past the budget, what may still be owed included', async () => {
-    const caps = { maxWorkers: 10, budgetMicrosPerMonth: 2 * 9600 + 5000, reservedMicros: 5000 };
+    const budgetMicrosPerMonth = 2 * 9600 + 5000;
+    const caps = { ...NO_CAPS, budgetMicrosPerMonth, reservedMicros: 5000 };
     expect(await books.intend(intent('a'), ORDER, caps)).toBe('intended');
     expect(await books.intend(intent('b'), ORDER, { ...caps, reservedMicros: 5001 })).toBe(
       'budget',

@@ -29,6 +29,8 @@ export interface Caps {
   budgetMicrosPerMonth: number | null;
   /** What living servers may still cost, as the plan said. */
   reservedMicros: number;
+  /** The budget is that of this month. */
+  now: Date;
 }
 
 export type IntentResult = 'intended' | 'max_workers' | 'budget';
@@ -49,7 +51,7 @@ export class ServerBooks {
       );
       if ((living?.count ?? 0) >= caps.maxWorkers) return 'max_workers';
       if (caps.budgetMicrosPerMonth !== null) {
-        const committed = await readCommitted(tx, new Date());
+        const committed = await readCommitted(tx, caps.now);
         const atWorst = committed + caps.reservedMicros + action.reserveMicros;
         if (atWorst > caps.budgetMicrosPerMonth) return 'budget';
       }

@@ -3,7 +3,8 @@ import type { HetznerClient } from '@nexus/hetzner';
 import type { Secret } from '@nexus/kit/config';
 import type { Logger } from '@nexus/kit/logger';
 
-import { ServerMaker, type UserDataRequest } from '../apply/make-servers.ts';
+import { ServerMaker } from '../apply/make-servers.ts';
+import type { BootPlan } from '../boot/boot-plan.ts';
 import { ScalingRecord } from '../books/scaling-record.ts';
 import { ServerBooks } from '../books/server-books.ts';
 import { Cloud, type ServerTemplate } from '../cloud/cloud.ts';
@@ -24,29 +25,32 @@ export interface LoopParts {
   database: Database;
   client: HetznerClient;
   template: ServerTemplate;
-  renderUserData: (server: UserDataRequest & { apiBase: string }) => string;
+  boot: BootPlan;
+  /** The cloud's time; by default this machine's, which agrees with it to a second or so. */
+  now?: (() => Date) | undefined;
   logger: Logger;
   signal: AbortSignal;
 }
 
 export function assembleLoop(config: EnabledConfig, parts: LoopParts): ScalingLoop {
-  const { database, client, template, renderUserData, logger, signal } = parts;
-  const policy = policyOf(config);
+  const { database, client, template, boot, logger, signal, now = () => new Date() } = parts;
+  const policy = { ...policyOf(config), architectures: boot.architectures };
   const books = new ServerBooks(database);
   const record = new ScalingRecord(database);
   const cloud = new Cloud(client, template);
   const maker = new ServerMaker({
-    ...{ books, record, cloud, logger, signal },
+    ...{ books, record, cloud, logger, signal, now },
     gridName: config.GRID_NAME,
     secret: config.HETZNER_API_TOKEN,
     caps: policy,
     bootDeadlineMs: policy.bootDeadlineMs,
-    renderUserData: (server) => renderUserData({ ...server, apiBase: config.API_BASE }),
+    renderUserData: boot.renderUserData,
     onRefusal: () => loop.poke(),
   });
   const loop = new ScalingLoop({
     ...{ database, books, record, cloud, maker, policy, logger, signal },
-    watch: new ControlPlaneWatch(config.API_BASE, new Date()),
+    now,
+    watch: new ControlPlaneWatch(config.API_BASE, now),
     recentDemand: new RecentDemand(),
   });
   return loop;

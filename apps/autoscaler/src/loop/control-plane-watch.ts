@@ -6,12 +6,14 @@ const ANSWER_MS = 3000;
  */
 export class ControlPlaneWatch {
   readonly #healthUrl: string;
+  readonly #now: () => Date;
   #since: Date;
   #isAway = false;
 
-  constructor(apiBase: string, now: Date) {
+  constructor(apiBase: string, now: () => Date) {
     this.#healthUrl = new URL('/health', apiBase).href;
-    this.#since = now;
+    this.#now = now;
+    this.#since = now();
   }
 
   get listeningSince(): Date {
@@ -26,7 +28,7 @@ export class ControlPlaneWatch {
       () => false,
     );
     // While it is away the clock is kept at now: nobody has been silent since.
-    if (!answers || this.#isAway) this.#since = new Date();
+    if (!answers || this.#isAway) this.#since = this.#now();
     this.#isAway = !answers;
   }
 }

@@ -23,6 +23,7 @@ export interface LoopDeps {
   policy: ScalingPolicy;
   logger: Logger;
   signal: AbortSignal;
+  now: () => Date;
 }
 
 /** Plans follow each other by this much at least, however much is going on. */
@@ -69,7 +70,7 @@ export class ScalingLoop {
   /** One plan and what it asks for; with the cloud's own list if it is a tick. */
   async step(isTick: boolean): Promise<void> {
     const { database, books, record, cloud, watch, recentDemand, policy, signal } = this.#deps;
-    const now = new Date();
+    const now = this.#deps.now();
     if (isTick) await watch.look(signal);
     const listed = isTick ? await this.#list() : null;
     const running = (listed ?? []).filter((server) => server.status === 'running');

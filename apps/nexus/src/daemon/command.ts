@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 
 import { createApp } from '@nexus/autoscaler';
-import { readBootPlan } from '@nexus/autoscaler/boot';
 import { configSchema } from '@nexus/autoscaler/config';
 import { parseConfig } from '@nexus/kit/config';
 import { createLogger } from '@nexus/kit/logger';
@@ -25,7 +24,7 @@ async function runDaemon(environment: NodeJS.ProcessEnv, envFile?: string): Prom
   const fromFile = envFile === undefined ? {} : await readEnvFile(envFile);
   const config = parseConfig(configSchema, { ...fromFile, ...environment });
   const logger = createLogger({ name: 'autoscaler', level: config.LOG_LEVEL });
-  const app = createApp(config, { logger, boot: await readBootPlan(config) });
+  const app = createApp(config, { logger });
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => app.stop());
   await app.ended.catch((error: unknown) => {
     throw error instanceof Error ? new Problem(error.message, { cause: error }) : error;

@@ -1,0 +1,17 @@
+import { parseConfig } from '@nexus/kit/config';
+import { createLogger } from '@nexus/kit/logger';
+
+import { createApp } from './app.ts';
+import { configSchema } from './config.ts';
+
+try {
+  const config = parseConfig(configSchema, process.env);
+  const logger = createLogger({ name: 'autoscaler', level: config.LOG_LEVEL });
+  const app = createApp(config, { logger });
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => app.stop());
+  await app.ended;
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`autoscaler: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
