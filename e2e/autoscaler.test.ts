@@ -65,7 +65,7 @@ const countBy = async (state: string): Promise<number> => {
   return row?.count ?? 0;
 };
 
-describe('a grid without a worker', () => {
+describe('a grid without a worker', { timeout: 90_000 }, () => {
   test('rents a server for what waits, runs it there, and gives the server back before its next hour', async () => {
     const numbers = Array.from({ length: 6 }, (_, index) => ({ args: [`${index}`] }));
     const { batchId } = await submit(grid.api, { ...JOB, executions: numbers });

@@ -152,7 +152,7 @@ describe('nexus daemon', () => {
     const daemon = startDaemon(envFile);
     expect(await daemon.ended).toBe(1);
     for (const name of ['DATABASE_URL', 'MAX_WORKERS', 'HETZNER_SERVER_TYPES'])
-      expect(daemon.output()).toContain(`${name}`);
+      expect(daemon.output()).toContain(name);
     expect(daemon.output()).not.toContain('hunter2');
   });
 

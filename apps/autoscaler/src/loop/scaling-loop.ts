@@ -28,6 +28,8 @@ export interface LoopDeps {
 
 /** Plans follow each other by this much at least, however much is going on. */
 const PAUSE_MS = 250;
+/** What is under way is looked after this often. */
+const UNSETTLED_MS = 2000;
 
 /**
  * Gathers, plans, applies, records: at every tick, and as soon as `poke` says that something has
@@ -37,6 +39,8 @@ const PAUSE_MS = 250;
 export class ScalingLoop {
   readonly #deps: LoopDeps;
   #isPoked = false;
+  /** Something is under way in the cloud of which nobody will send word. */
+  #isUnsettled = false;
   #wake: () => void = () => undefined;
   #notices = '';
 
@@ -63,7 +67,9 @@ export class ScalingLoop {
         if (!signal.aborted) logger.warn({ err: error }, 'a scaling step failed');
       }
       await this.#pause(PAUSE_MS);
-      if (!this.#isPoked) await this.#pause(nextTickMs - Date.now());
+      if (this.#isPoked) continue;
+      const untilTickMs = nextTickMs - Date.now();
+      await this.#pause(this.#isUnsettled ? Math.min(UNSETTLED_MS, untilTickMs) : untilTickMs);
     }
   }
 
@@ -87,6 +93,9 @@ export class ScalingLoop {
         serverOffers: policy.serverOffers,
       },
       now,
+    );
+    this.#isUnsettled = snapshot.servers.some(
+      ({ state }) => state === 'deleting' || state === 'intended',
     );
     const plan = makePlan(snapshot, policy, now.getTime());
     await record.writePlan(plan, now);
