@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -25,6 +26,15 @@ async function waitForState(batchId: string, state: string): Promise<void> {
     await sleep(50);
   }
   throw new Error(`nothing became ${state}`);
+}
+
+async function waitForWorker(): Promise<void> {
+  for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 50) {
+    const { body } = await grid.api.get('/workers');
+    if (body.workers.length > 0) return;
+    await sleep(50);
+  }
+  throw new Error('no worker came');
 }
 
 /** Commands that run anywhere on this machine with this argument. */
@@ -173,6 +183,39 @@ test('a script sees nothing of the machine, of the platform or of the network', 
     '',
   ]);
 });
+
+describe.skipIf(!has('bubblewrap') && !has('namespaces'))(
+  'the plain process driver, beside others [needs bubblewrap or namespaces]',
+  () => {
+    const job = {
+      files: { 'main.py': 'import os; print(os.path.exists(__file__))' },
+      script: 'main.py',
+      spec: { sandbox: 'process' as const },
+    };
+
+    test('is not to be had by who submits', async () => {
+      await grid.addWorker();
+      await waitForWorker();
+      const { batchId } = await submit(grid.api, job);
+      const { body } = await grid.api.get(`/executions/${batchId}-0`);
+      expect(body.waiting).toMatchObject({
+        code: 'no_worker_fits',
+        message: 'no worker here offers process',
+      });
+      const { body: list } = await grid.api.get('/workers');
+      expect(list.workers[0].drivers).not.toContain('process');
+    });
+
+    test('is offered alone by a worker whose operator insists', async () => {
+      await grid.addWorker({ WORKER_SANDBOX: 'process' });
+      const { batchId } = await submit(grid.api, job);
+      const [ended] = await runToEnd(grid.api, batchId);
+      expect(ended?.execution).toMatchObject({ state: 'succeeded', sandbox: 'process' });
+      const log = await readFile(join(grid.folder, 'worker-1.log'), 'utf8');
+      expect(log).toContain('scripts run without walls');
+    });
+  },
+);
 
 describe.skipIf(!has('docker'))('an image [needs docker]', () => {
   test(

@@ -29,7 +29,7 @@ export const configSchema = z.object({
   ),
   /** The blob cache is kept under this. */
   WORKER_CACHE: bytesSchema.default(20e9),
-  /** Use this sandbox driver or do not start. */
+  /** Offer this sandbox driver alone or do not start. `process` is offered unasked only where no other works. */
   WORKER_SANDBOX: z.enum(['docker', 'bubblewrap', 'namespaces', 'process']).optional(),
   /** Pull images that are not on this machine. */
   WORKER_PULL_IMAGES: z.stringbool().default(true),

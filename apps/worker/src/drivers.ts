@@ -2,12 +2,11 @@ import type { BatchSpec } from '@nexus/grid/contract';
 import type { Logger } from '@nexus/kit/logger';
 import { sha256 } from '@nexus/kit/hash';
 import {
-  chooseDriver,
   createDriver,
+  offerDrivers,
   probeDrivers,
   sweepCgroups,
   sweepContainers,
-  type DriverProbe,
   type SandboxDriver,
   type SandboxDriverName,
   type SandboxOptions,
@@ -24,7 +23,7 @@ export interface Drivers {
   close(): Promise<void>;
 }
 
-/** Finds out what works here by trying it. Throws if the driver that is insisted on does not. */
+/** Finds out what works here by trying it. Throws if nothing that may be offered does. */
 export async function openDrivers(config: Config, logger: Logger): Promise<Drivers> {
   const owner = sha256(config.WORKER_FOLDER).slice(0, 16);
   await sweepLeftovers(owner, logger);
@@ -34,18 +33,18 @@ export async function openDrivers(config: Config, logger: Logger): Promise<Drive
     if (!probe.isAvailable)
       logger.info({ driver: probe.name, reason: probe.reason }, 'sandbox driver not available');
   }
-  const preferred = chooseDriver(
-    probes,
-    config.WORKER_SANDBOX === undefined ? {} : { insist: config.WORKER_SANDBOX },
-  );
-  if (!preferred.ok) throw new Error(preferred.reason);
-  const others = config.WORKER_SANDBOX === undefined ? othersThan(preferred.name, probes) : [];
-  const drivers = new Map([[preferred.name, await createDriver(preferred.name, options)]]);
-  for (const name of others) drivers.set(name, await createDriver(name, options));
+  const offer = offerDrivers(probes, {
+    isRoot: process.getuid?.() === 0,
+    ...(config.WORKER_SANDBOX === undefined ? {} : { insist: config.WORKER_SANDBOX }),
+  });
+  if (!offer.ok) throw new Error(offer.reason);
+  const drivers = new Map<SandboxDriverName, SandboxDriver>();
+  for (const name of offer.names) drivers.set(name, await createDriver(name, options));
+  warnOfGaps(drivers, logger);
   return {
-    names: [preferred.name, ...others],
+    names: offer.names,
     choose: (spec) => {
-      const name = spec.image === null ? (spec.sandbox ?? preferred.name) : 'docker';
+      const name = spec.image === null ? (spec.sandbox ?? offer.names[0]) : 'docker';
       const driver = drivers.get(name);
       return driver
         ? { ok: true, driver }
@@ -57,13 +56,14 @@ export async function openDrivers(config: Config, logger: Logger): Promise<Drive
   };
 }
 
-function othersThan(
-  preferred: SandboxDriverName,
-  probes: readonly DriverProbe[],
-): SandboxDriverName[] {
-  return probes
-    .filter((probe) => probe.isAvailable && probe.name !== preferred)
-    .map((probe) => probe.name);
+function warnOfGaps(drivers: ReadonlyMap<SandboxDriverName, SandboxDriver>, logger: Logger): void {
+  for (const { name, description } of drivers.values()) {
+    if (description.isolates) continue;
+    logger.warn(
+      { driver: name, gaps: description.gaps },
+      "scripts run without walls, as this worker's own user",
+    );
+  }
 }
 
 /** What an earlier process of this worker left running when it was killed. */

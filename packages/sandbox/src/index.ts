@@ -19,5 +19,6 @@ export type {
   SandboxStdin,
 } from './driver.ts';
 export { sweepCgroups } from './find-cgroup-parent.ts';
+export { offerDrivers } from './offer-drivers.ts';
 export { probeDrivers } from './probe-drivers.ts';
 export { sandboxOwner } from './sandbox-owner.ts';
