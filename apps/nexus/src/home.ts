@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
-import { systemErrorCode } from '@nexus/kit/errors';
+import { errorMessage, systemErrorCode } from '@nexus/kit/errors';
 import { writeFileAtomically } from '@nexus/kit/files';
 
 import { Problem } from './problem.ts';
@@ -41,18 +41,53 @@ export function homeAt(environment: NodeJS.ProcessEnv): Home {
 /** Throws a Problem in one sentence if the folder cannot be used. */
 export async function prepareHome(home: Home): Promise<void> {
   try {
-    await mkdir(home.folder, { recursive: true, mode: 0o700 });
+    await makeFolder(home.folder);
     await access(home.folder, constants.W_OK | constants.X_OK);
-    await mkdir(home.logs, { recursive: true, mode: 0o700 });
+    await makeFolder(home.logs);
   } catch (error) {
-    const why =
-      systemErrorCode(error) === 'ENOTDIR' || systemErrorCode(error) === 'EEXIST'
-        ? 'is not a folder'
-        : 'cannot be written';
-    throw new Problem(`${home.folder} ${why} by this user; set NEXUS_HOME to a folder that can`, {
-      cause: error,
-    });
+    const shown = home.folder.length > 100 ? `${home.folder.slice(0, 100)}…` : home.folder;
+    throw new Problem(
+      `the platform cannot keep its state in ${shown}: ${whyUnusable(error)}; set NEXUS_HOME to a folder that this user can write to`,
+      { cause: error },
+    );
   }
+}
+
+/**
+ * From the top down. Node's own recursive mkdir goes up and down for ever where a folder that exists
+ * answers ENOENT to a new one in it, as /proc does.
+ */
+async function makeFolder(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found?.isDirectory()) return;
+  if (!found && dirname(path) !== path) await makeFolder(dirname(path));
+  await mkdir(path, { mode: 0o700 }).catch(async (error: unknown) => {
+    // Another start may have made it in this moment.
+    if (systemErrorCode(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+  });
+}
+
+const NO_FOLDER = 'it, or something on the way to it, is not a folder';
+const NOT_ALLOWED = 'this user may not write there';
+const NO_SPACE = 'no disk space is left there';
+
+const WHY_UNUSABLE: Readonly<Record<string, string>> = {
+  EEXIST: NO_FOLDER,
+  ENOTDIR: NO_FOLDER,
+  EACCES: NOT_ALLOWED,
+  EPERM: NOT_ALLOWED,
+  EROFS: 'that place is read-only',
+  ENAMETOOLONG: 'its name is too long',
+  ENOSPC: NO_SPACE,
+  EDQUOT: NO_SPACE,
+};
+
+function whyUnusable(error: unknown): string {
+  const code = systemErrorCode(error) ?? errorMessage(error);
+  return WHY_UNUSABLE[code] ?? `no folder can be made there (${code})`;
 }
 
 /** The key that seals secrets at rest: made on the first start, the same ever after. */
