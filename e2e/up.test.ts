@@ -174,6 +174,7 @@ test('a port that is taken, a second start and a home that cannot be written eac
   server.close();
   expect(port).toMatchObject({
     code: 1,
+    stdout: '',
     stderr: expect.stringMatching(/^nexus: port \d+ is taken by another program[^\n]*\n$/),
   });
 
@@ -182,6 +183,7 @@ test('a port that is taken, a second start and a home that cannot be written eac
   const again = await start(['up', '--port', String(await freePort())]).ended;
   expect(again).toMatchObject({
     code: 1,
+    stdout: '',
     stderr: expect.stringMatching(/^nexus: the platform in [^\n]* is running already[^\n]*\n$/),
   });
 
@@ -190,7 +192,25 @@ test('a port that is taken, a second start and a home that cannot be written eac
   const notAFolder = await start(['up'], { NEXUS_HOME: file }).ended;
   expect(notAFolder).toMatchObject({
     code: 1,
+    stdout: '',
     stderr: expect.stringMatching(/^nexus: [^\n]* is not a folder[^\n]*\n$/),
   });
   await chmod(file, 0o600);
+
+  const nowhere = await start(['up', '--host', '203.0.113.7'], {
+    NEXUS_HOME: join(home, 'other'),
+  }).ended;
+  expect(nowhere).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: 'nexus: this machine has no address 203.0.113.7 to listen on\n',
+  });
 }, 90_000);
+
+test('a worker that cannot start is told at once, in its own words', async () => {
+  const { ended } = start(['up', '--port', String(await freePort())], { WORKER_SANDBOX: 'jail' });
+  const { code, stderr } = await ended;
+  expect(stderr).toMatch(/^nexus: the worker did not start: .*WORKER_SANDBOX/s);
+  expect(code).toBe(1);
+  expect(await processesOf(home)).toEqual([]);
+}, 30_000);

@@ -35,15 +35,14 @@ async function up(options: UpOptions, environment: NodeJS.ProcessEnv): Promise<v
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new Problem(`${options.port} is not a port`);
-  screen.title('Starting the platform');
-  const starting = startPlatform({
+  const platform = await startPlatform({
     home,
     environment,
     host: options.host,
     port,
+    onBegin: () => screen.title('Starting the platform'),
     onStep: (text) => screen.step(text),
   });
-  const platform = await starting;
   try {
     screen.ready(platform.apiUrl, home);
     const job = options.firstJob

@@ -28,6 +28,8 @@ export interface PlatformOptions {
   host: string;
   port: number;
   environment: NodeJS.ProcessEnv;
+  /** Called once home, lock and port are known to be free. */
+  onBegin(): void;
   /** Told what is being done, for people. */
   onStep(text: string): void;
 }
@@ -53,6 +55,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await prepareHome(options.home);
     parts.lock = await takeLock(options.home);
     await requireFreePort(options);
+    options.onBegin();
     return await startParts(options, parts);
   } catch (error) {
     await stopParts(parts);
@@ -117,10 +120,11 @@ async function startWorker(
   });
   const { home, environment } = options;
   const startedAt = new Date();
-  parts.worker = startWorkerProcess({ home, apiBase: apiUrl, joinToken, logger, environment });
+  const worker = startWorkerProcess({ home, apiBase: apiUrl, joinToken, logger, environment });
+  parts.worker = worker;
   for (let waitedMs = 0; !(await hasWorkerSince(app.database, startedAt)); waitedMs += POLL_MS) {
-    if (waitedMs > WORKER_START_MS)
-      throw new Problem(`the worker did not start; its log is ${join(home.logs, 'worker.log')}`);
+    if (worker.hasDied || waitedMs > WORKER_START_MS)
+      throw new Problem(`the worker did not start: ${await worker.lastWords()}`);
     await sleep(POLL_MS);
   }
 }
@@ -152,6 +156,8 @@ async function requireFreePort({ host, port }: PlatformOptions): Promise<void> {
       throw new Problem(`this user may not open port ${port}; choose one above 1023`, {
         cause: error,
       });
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new Problem(`this machine has no address ${host} to listen on`, { cause: error });
     throw error;
   } finally {
     probe.close();

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, closeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +12,10 @@ import type { Home } from '../home.ts';
 
 export interface WorkerProcess {
   readonly pid: number;
+  /** Its process has ended by itself at least once. */
+  readonly hasDied: boolean;
+  /** What it said when it gave up, or where to look. */
+  lastWords(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -26,6 +31,7 @@ export interface WorkerProcessOptions {
 const MAIN = fileURLToPath(import.meta.resolve('@nexus/worker/main'));
 const STOP_MS = 3000;
 const RESTART_MS = 500;
+const MAX_WORDS = 4000;
 // The worker runs other people's scripts: it gets what it needs to find interpreters and packages, not everything.
 const HANDED_ON =
   /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|WORKER_.*|PIP_.*|npm_config_.*|NODE_COMPILE_CACHE|NODE_EXTRA_CA_CERTS|SSL_CERT_.*|HTTPS?_PROXY|NO_PROXY|LOG_LEVEL|XDG_.*|DBUS_SESSION_BUS_ADDRESS|DOCKER_HOST)$/i;
@@ -34,10 +40,12 @@ const HANDED_ON =
 export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess {
   let child = spawnWorker(options);
   let isStopping = false;
+  let hasDied = false;
   const watch = async () => {
     while (!isStopping) {
       await once(child, 'exit');
       if (isStopping) return;
+      hasDied = true;
       options.logger.warn(
         { code: child.exitCode, signal: child.signalCode },
         'the worker died; starting it again',
@@ -51,6 +59,10 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
     get pid() {
       return child.pid ?? 0;
     },
+    get hasDied() {
+      return hasDied;
+    },
+    lastWords: () => readLastWords(logOf(options.home)),
     stop: async () => {
       isStopping = true;
       await stopChild(child);
@@ -59,11 +71,22 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
   };
 }
 
+function logOf(home: Home): string {
+  return join(home.logs, 'worker.log');
+}
+
+/** The log is lines of JSON, up to what the worker writes when it gives up: its name and a sentence. */
+async function readLastWords(log: string): Promise<string> {
+  const text = await readFile(log, 'utf8').catch(() => '');
+  const [, words] = /(?:^|\n)worker: ([^{]*)$/.exec(text.slice(-MAX_WORDS)) ?? [];
+  return words?.trim() || `its log is ${log}`;
+}
+
 function spawnWorker(options: WorkerProcessOptions): ChildProcess {
   const handedOn = Object.fromEntries(
     Object.entries(options.environment).filter(([name]) => HANDED_ON.test(name)),
   );
-  const log = openSync(join(options.home.logs, 'worker.log'), 'a', 0o600);
+  const log = openSync(logOf(options.home), 'a', 0o600);
   try {
     return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN], {
       // A pipe nobody writes to: its end tells the worker that the platform is gone, however it went.
