@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { DISK_FULL_REASON } from '@nexus/grid/contract';
 import { sha256 } from '@nexus/kit/hash';
 
 import { readLog, readOutputs, runToEnd, submit, type Job } from './src/submit.ts';
@@ -122,7 +123,21 @@ test('a fork bomb is held and ends with its time', async () => {
 test('a script that fills the disk is stopped and told so', async () => {
   const script = 'f = open("big", "wb")\nwhile True: f.write(b"x" * 1_000_000)';
   const execution = await run(script, { diskBytes: 30_000_000, timeoutSeconds: 60 });
-  expect(execution.state).toBe('failed');
+  expect(execution).toMatchObject({ state: 'failed', exitCode: null });
+  expect(execution.reason?.startsWith(DISK_FULL_REASON)).toBe(true);
+});
+
+test('holes count as what they would be once they came back: beyond the limit nothing of it does', async () => {
+  const holes = (count: number) =>
+    `for i in range(${count}):\n  with open(f"hole{i}", "wb") as f: f.truncate(19_000_000)\nprint("made")`;
+  const [beyond, within] = await Promise.all([
+    run(holes(20), { diskBytes: 20_000_000 }),
+    run(holes(1), { diskBytes: 20_000_000 }),
+  ]);
+  expect(beyond).toMatchObject({ state: 'failed', exitCode: null, outputs: null });
+  expect(beyond.reason).toMatch(/^it wrote more than its disk limit: .*380 MB.*20\.0 MB/);
+  expect((await readLog(grid.api, beyond.id, 'stdout')).toString()).toBe('made\n');
+  expect(within).toMatchObject({ state: 'succeeded', outputs: { sizeBytes: 19_000_000 } });
 });
 
 test('a script that deletes its own input and itself ends as it would here', async () => {

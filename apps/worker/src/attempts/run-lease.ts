@@ -26,6 +26,7 @@ import type { GridClient } from '../grid/grid-client.ts';
 import type { HeldLease } from '../leases/held-lease.ts';
 import type { Mailbox } from '../leases/mailbox.ts';
 import { LogPump } from '../logs/log-pump.ts';
+import { holdToDiskLimit } from './hold-to-disk-limit.ts';
 import { leaseSource } from './lease-source.ts';
 import { uploadLogChunk } from './upload-log-chunk.ts';
 
@@ -84,11 +85,12 @@ async function runInFolder(
   const source = leaseSource({ ...deps, lease: ref, signal });
   const pump = makePump(deps, held, ref);
   let logs = { stdoutBytes: 0, stderrBytes: 0, droppedBytes: 0 };
-  const result = await runAttempt({
+  const project = await readProject(source, batch.projectSha256, folder);
+  const attempt = await runAttempt({
     id: `${ref.executionId}-e${ref.epoch}`,
     folder,
     spec: batch.spec,
-    project: await readProject(source, batch.projectSha256, folder),
+    project,
     input: lease.input,
     args: lease.args,
     env: batch.env,
@@ -113,6 +115,8 @@ async function runInFolder(
   if (signal.aborted && signal.reason !== 'cancelled')
     throw new Error(`stopped: ${String(signal.reason)}`);
   deps.onSlotFree(held);
+  const { diskBytes } = batch.spec.limits;
+  const result = holdToDiskLimit(attempt, { project, input: lease.input, diskBytes });
   await publish(deps, { ref, result, signal });
   const usage = result.usage;
   await finish(deps, {

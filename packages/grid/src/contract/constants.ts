@@ -25,6 +25,12 @@ export const DEFAULT_LIMITS = {
   logBytes: 512 * 1024 ** 2,
 } as const;
 
+/**
+ * How the `reason` of an execution begins that filled its disk: it is `failed`, without an exit code,
+ * as one that could not be started is.
+ */
+export const DISK_FULL_REASON = 'it wrote more than its disk limit';
+
 export function isManifestPath(path: string): boolean {
   if (path.includes('\0')) return false;
   const parts = (path.startsWith('/') ? path.slice(1) : path).split('/');

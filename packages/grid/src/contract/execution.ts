@@ -5,7 +5,7 @@ import { batchIdSchema, executionIdSchema, sha256Schema } from './identifiers.ts
 import { fileEntrySchema } from './manifest.ts';
 import { metadataSchema } from './submission.ts';
 
-export { EXECUTION_STATES } from './constants.ts';
+export { DISK_FULL_REASON, EXECUTION_STATES } from './constants.ts';
 
 export const executionStateSchema = z.enum(EXECUTION_STATES);
 export type ExecutionState = z.infer<typeof executionStateSchema>;
