@@ -93,7 +93,7 @@ function initCommand(drop: readonly string[], spec: SandboxSpec, limit: string):
   const script = isRoot()
     ? `${[...drop, ...finalCommand('/bin/sh')].map(shellQuote).join(' ')} "$@"\nexit $?\n`
     : `${finalSubshell()}exit $?\n`;
-  return ['/bin/sh', '-c', limit + script, 'sh', spec.cwd, ...spec.command];
+  return ['/bin/sh', '-c', limit + script, 'sh', spec.cwd];
 }
 
 /** bwrap reads the filter from a file; one for all executions. */

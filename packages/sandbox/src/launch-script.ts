@@ -1,9 +1,9 @@
-import type { SandboxLimits } from './driver.ts';
+import type { SandboxLimits, SandboxSpec } from './driver.ts';
 import { shellQuote } from './shell-quote.ts';
 
 /** File descriptors the worker hands to a launcher. 2 tells the worker what went wrong until the script starts. */
 export const STDERR_FD = 3;
-const ENVIRONMENT_FD = 4;
+const COMMAND_FD = 4;
 /** A mount list or a seccomp filter, as the driver needs. */
 export const EXTRA_FD = 5;
 
@@ -43,30 +43,57 @@ export function setProcessLimit(processes: number): string {
   return `(ulimit -p ${most}) 2>/dev/null && ulimit -p ${most} || ulimit -u ${most} 2>/dev/null\n`;
 }
 
-/**
- * Assignments for the final shell to read. They go through a file because an argument list can
- * be read by every user of the machine.
- */
-export function environmentScript(env: Readonly<Record<string, string>>): string {
-  const lines = Object.entries(env).map(([name, value]) => `export ${name}=${shellQuote(value)}\n`);
-  // Shells export where they stand, and launchers had a PATH; only what was asked for is passed on.
-  const own = ['PWD', 'OLDPWD', 'SHLVL', ...Object.keys(LAUNCHER_ENVIRONMENT)];
-  return `unset ${own.join(' ')}\n${lines.join('')}`;
+/** MAX_ARG_STRLEN of Linux (execve(2)) for pages of 4 KiB, the NUL at the end included. */
+const MAX_WORD_BYTES = 128 * 1024;
+
+/** What one exec of Linux takes by default for arguments and variables is 2 MiB; far below it nobody needs to ask. */
+const CERTAIN_BYTES = 1 << 20;
+
+const TOO_LONG =
+  'its arguments and variables are longer than this machine can pass on to a program';
+
+/** Asks the kernel itself, by a program that ignores its arguments. */
+const CHECK_LENGTH = `command -p env true "$@" 2>/dev/null || { echo ${shellQuote(TOO_LONG)} >&2; exit 126; }\n`;
+
+function isLong({ command, env }: Pick<SandboxSpec, 'command' | 'env'>): boolean {
+  const sizes = [...command, ...Object.entries(env).flat()].map((text) => Buffer.byteLength(text));
+  // A variable is one word with its name; the margin is wider than any.
+  return (
+    sizes.some((bytes) => bytes >= MAX_WORD_BYTES / 2) ||
+    sizes.reduce((total, bytes) => total + bytes, 0) >= CERTAIN_BYTES
+  );
 }
 
 /**
- * The last step, already inside and without privileges: `$1` is the working directory, the rest
- * the command. What fails before `ready` is the reason of `not_started`. The umask is everybody's
+ * Variables and arguments for the final shell to read. They go through a file because an argument list can
+ * be read by every user of the machine, and because launchers take shorter ones than programs do.
+ */
+export function commandFile(spec: Pick<SandboxSpec, 'command' | 'env'>): string {
+  const variables = Object.entries(spec.env).map(
+    ([name, value]) => `export ${name}=${shellQuote(value)}\n`,
+  );
+  // Shells export where they stand, and launchers had a PATH; only what was asked for is passed on.
+  const own = ['PWD', 'OLDPWD', 'SHLVL', ...Object.keys(LAUNCHER_ENVIRONMENT)];
+  return [
+    `unset ${own.join(' ')}\n`,
+    ...variables,
+    `set -- ${spec.command.map(shellQuote).join(' ')}\n`,
+    isLong(spec) ? CHECK_LENGTH : '',
+  ].join('');
+}
+
+/**
+ * The last step, already inside and without privileges: `$1` is the working directory, the command comes
+ * from the file. What fails before `ready` is the reason of `not_started`. The umask is everybody's
  * usual one, so that modes of results do not depend on how a worker was started.
  */
 const FINAL_SCRIPT = `
 cd -- "$1" 2>/dev/null || { echo "the working directory $1 does not exist or may not be entered" >&2; exit 126; }
-shift
 umask 022
-. /dev/fd/${ENVIRONMENT_FD} || exit 126
+. /dev/fd/${COMMAND_FD} || exit 126
 command -v -- "$1" >/dev/null 2>&1 || { echo "the command $1 was not found or may not be run" >&2; exit 127; }
 echo ${READY_LINE} >&2
-exec 2>&${STDERR_FD} ${STDERR_FD}>&- ${ENVIRONMENT_FD}<&- ${EXTRA_FD}<&-
+exec 2>&${STDERR_FD} ${STDERR_FD}>&- ${COMMAND_FD}<&- ${EXTRA_FD}<&-
 if [ -n "$BASH_VERSION" ]; then exec env -u _ "$@"; fi
 exec "$@"
 `;
@@ -76,7 +103,7 @@ export function finalSubshell(): string {
   return `(${FINAL_SCRIPT})\n`;
 }
 
-/** Takes the working directory and the command as further arguments. */
+/** Takes the working directory as a further argument. */
 export function finalCommand(sh: string): string[] {
   return [sh, '-c', FINAL_SCRIPT, 'sh'];
 }

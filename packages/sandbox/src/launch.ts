@@ -1,6 +1,6 @@
 import type { Cgroup } from './cgroup.ts';
 import type { RunningSandbox, SandboxSpec } from './driver.ts';
-import { environmentScript } from './launch-script.ts';
+import { commandFile } from './launch-script.ts';
 import type { ProcessMark } from './process-mark.ts';
 import { notStartedBecause } from './not-started.ts';
 import {
@@ -38,7 +38,7 @@ export interface LaunchPlan {
 interface Prepared {
   stdio: SandboxStdio;
   cgroup: Cgroup | null;
-  environmentFd: number;
+  commandFd: number;
   extraFd: number | null;
 }
 
@@ -53,11 +53,11 @@ async function prepare({ host, spec, plan }: Launch, undo: DisposableStack): Pro
   undo.defer(() => stdio.abandon());
   const cgroup = host.cgroups?.create(spec.id, spec.limits) ?? null;
   undo.defer(() => void cgroup?.remove());
-  const environmentFd = host.scratch.openHidden(environmentScript(spec.env));
-  undo.defer(() => closeQuietly(environmentFd));
+  const commandFd = host.scratch.openHidden(commandFile(spec));
+  undo.defer(() => closeQuietly(commandFd));
   const extraFd = plan.openExtra?.() ?? null;
   undo.defer(() => extraFd === null || closeQuietly(extraFd));
-  return { stdio, cgroup, environmentFd, extraFd };
+  return { stdio, cgroup, commandFd, extraFd };
 }
 
 function treeOf(
@@ -85,7 +85,7 @@ function startLauncher({ host, plan }: Launch, start: LauncherStart): Promise<La
 
 async function run(launched: Launch, prepared: Prepared): Promise<RunningSandbox> {
   const { spec, plan } = launched;
-  const { cgroup, environmentFd, extraFd } = prepared;
+  const { cgroup, commandFd, extraFd } = prepared;
   const joinFiles = cgroup?.joinFiles ?? [];
   const start = {
     ...prepared,
@@ -94,7 +94,7 @@ async function run(launched: Launch, prepared: Prepared): Promise<RunningSandbox
   };
   const startedAtMs = Date.now();
   const { pid, ...launcher } = await startLauncher(launched, start);
-  closeQuietly(environmentFd);
+  closeQuietly(commandFd);
   if (extraFd !== null) closeQuietly(extraFd);
   return supervise({
     spec,

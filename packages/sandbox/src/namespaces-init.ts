@@ -92,7 +92,7 @@ export function initScript(
     ...[...setup.enter, `--root=${root}`, '--'],
     ...setup.drop,
     ...finalCommand('/bin/sh'),
-    ...[spec.cwd, ...spec.command],
+    spec.cwd,
   ];
   return [
     MOUNT_POINT_UMASK,

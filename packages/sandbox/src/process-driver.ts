@@ -36,7 +36,7 @@ export function createProcessDriver(host: SandboxHost): SandboxDriver {
       tree: 'group',
       ...(mark === undefined ? {} : { mark }),
       prelude: (joinFiles) => `${joinCgroups(joinFiles)}${limits.join('')}`,
-      argv: () => [...dieWithWorker(host), ...finalCommand(sh), ...[spec.cwd, ...spec.command]],
+      argv: () => [...dieWithWorker(host), ...finalCommand(sh), spec.cwd],
     });
   }
 

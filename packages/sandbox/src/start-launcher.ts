@@ -16,7 +16,7 @@ export interface LauncherStart {
   prelude: string;
   argv: readonly string[];
   stdio: SandboxStdio;
-  environmentFd: number;
+  commandFd: number;
   extraFd: number | null;
 }
 
@@ -26,13 +26,10 @@ export interface Launcher extends Pick<Launched, 'stdout' | 'stderr' | 'exited' 
 }
 
 /** spawn's stdio, with what the worker was started with covered up: 'ignore' above 2 covers nothing. */
-function stdioOf(
-  { stdio, environmentFd, extraFd }: LauncherStart,
-  host: SandboxHost,
-): StdioOptions {
+function stdioOf({ stdio, commandFd, extraFd }: LauncherStart, host: SandboxHost): StdioOptions {
   const handed: (number | 'pipe' | 'ignore')[] = [
     ...[stdio.stdin, stdio.stdout, 'pipe' as const, stdio.stderr],
-    ...[environmentFd, extraFd ?? ('ignore' as const)],
+    ...[commandFd, extraFd ?? ('ignore' as const)],
   ];
   for (const fd of host.strayFds) handed[fd] ??= host.nullFd;
   return Array.from(handed, (entry) => entry ?? 'ignore');
@@ -54,7 +51,7 @@ export function spawnLauncher(host: SandboxHost, start: LauncherStart): Launcher
 }
 
 function scriptOf(start: LauncherStart, statusFd: number): string {
-  const { stdio, environmentFd, extraFd } = start;
+  const { stdio, commandFd, extraFd } = start;
   const input = typeof stdio.stdin === 'number' ? pathOfFd(stdio.stdin) : '/dev/null';
   const outputs = [
     [1, stdio.stdout],
@@ -62,7 +59,7 @@ function scriptOf(start: LauncherStart, statusFd: number): string {
     [3, stdio.stderr],
   ] as const;
   const inputs = [
-    [4, environmentFd],
+    [4, commandFd],
     [5, extraFd],
   ] as const;
   const redirections = [

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ContractCase } from './contract-case.ts';
+import type { RunResult } from './room.ts';
 
 const MEGABYTE = 1024 * 1024;
 
@@ -216,6 +217,41 @@ const surroundings: ContractCase[] = [
         ...args,
       ]);
       assert.deepEqual(result.stdout.toString().split('\0').slice(0, -1), args);
+    },
+  },
+  {
+    name: 'passes a megabyte of arguments, and ten thousand of them',
+    async run(room) {
+      const count = (args: readonly string[]): Promise<RunResult> =>
+        room.run([
+          '/bin/sh',
+          '-c',
+          'for a in "$@"; do bytes=$((bytes + ${#a})); done; echo $# $bytes',
+          'sh',
+          ...args,
+        ]);
+      const long = Array.from({ length: 8 }, () => 'x'.repeat(131_071));
+      assert.equal((await count(long)).stdout.toString(), '8 1048568\n');
+      const many = Array.from({ length: 10_000 }, () => 'x');
+      assert.equal((await count(many)).stdout.toString(), '10000 10000\n');
+    },
+  },
+  {
+    name: 'says that arguments or variables are longer than can be passed on',
+    notInDocker: 'the engine has its own words',
+    async run(room) {
+      const endings = await Promise.all([
+        room.run(['true', 'x'.repeat(4 * MEGABYTE)]),
+        room.run(['true', ...Array.from({ length: 70 }, () => 'x'.repeat(100_000))]),
+        room.run(['true'], { env: { PATH: '/bin', LONG: 'x'.repeat(4 * MEGABYTE) } }),
+      ]);
+      for (const { exit } of endings) {
+        assert.deepEqual(exit.outcome, {
+          kind: 'not_started',
+          reason:
+            'its arguments and variables are longer than this machine can pass on to a program',
+        });
+      }
     },
   },
   {
