@@ -46,6 +46,12 @@ describe('is refused with 400 and leaves nothing:', () => {
     return { executions: [{ ...execution, ...changes }] };
   }
 
+  function manyVariables(count: number, length: number) {
+    return Object.fromEntries(
+      Array.from({ length: count }, (_, n) => [`V${n}`, 'x'.repeat(length)]),
+    );
+  }
+
   const cases: [string, Record<string, unknown>][] = [
     ['no executions', { executions: [] }],
     ['an unknown field', { surprise: 1 }],
@@ -90,12 +96,28 @@ describe('is refused with 400 and leaves nothing:', () => {
     ['an argument with a NUL', withExecution({ args: ['a\0b'] })],
     ['an argument with half a surrogate pair', withExecution({ args: ['\ud800'] })],
     ['an argument of 200 KB', withExecution({ args: ['x'.repeat(200_000)] })],
+    [
+      'arguments of 2.6 MB in all',
+      withExecution({ args: Array.from({ length: 26 }, () => 'x'.repeat(100_000)) }),
+    ],
+    [
+      'an argument that is short in characters and long in bytes',
+      withExecution({ args: ['😀'.repeat(40_000)] }),
+    ],
+    [
+      'a link with half a surrogate pair',
+      withEntries({ type: 'symlink', path: 'l', target: '\udfff' }),
+    ],
+    ['a runtime with a NUL', withSpec({ runtime: 'python\0' })],
+    ['an image with a NUL', withSpec({ image: 'a\0' })],
+    ['a root with half a surrogate pair', withSpec({ root: '/\ud800' })],
     ['an identity that is none', withExecution({ identity: 'x' })],
     ['no CPUs', withSpec({ limits: { ...spec.limits, cpus: 0 } })],
     ['too many CPUs', withSpec({ limits: { ...spec.limits, cpus: 1e6 } })],
     ['memory beyond all numbers', withSpec({ limits: { ...spec.limits, memoryBytes: 1e300 } })],
     ['too little memory', withSpec({ limits: { ...spec.limits, memoryBytes: 1 } })],
     ['no time', withSpec({ limits: { ...spec.limits, timeoutSeconds: 0 } })],
+    ['time that nothing starts in', withSpec({ limits: { ...spec.limits, timeoutSeconds: 0.05 } })],
     ['endless time', withSpec({ limits: { ...spec.limits, timeoutSeconds: 1e12 } })],
     ['limits left out', withSpec({ limits: undefined })],
     ['an unknown sandbox', withSpec({ sandbox: 'chroot' })],
@@ -103,9 +125,13 @@ describe('is refused with 400 and leaves nothing:', () => {
     ['a variable without a name', { env: { '': 'x' } }],
     ['a variable of a wrong name', { env: { 'A-B': 'x' } }],
     ['a variable with a NUL', { env: { A: 'a\0b' } }],
+    ['a variable with half a surrogate pair', { env: { A: '\ud800' } }],
     ['a variable of 1 MB', { env: { A: 'x'.repeat(1 << 20) } }],
+    ['variables of 1 MB in all', { env: manyVariables(10, 100_000) }],
     ['metadata that is no text', { metadata: { a: 1 } }],
     ['metadata with a NUL', { metadata: { a: 'a\0b' } }],
+    ['metadata with half a surrogate pair', { metadata: { a: '\ud800' } }],
+    ['metadata whose name has a NUL', { metadata: { 'a\0': 'x' } }],
     ['metadata without a name', { metadata: { '': 'x' } }],
     ['metadata of 2000 characters', { metadata: { a: 'x'.repeat(2000) } }],
     ['priority beyond measure', { priority: 101 }],
@@ -124,7 +150,47 @@ describe('is refused with 400 and leaves nothing:', () => {
     const { status, body } = await post({ ...toSubmission(), ...changes });
     expect([status, body.error?.code]).toEqual([400, 'invalid_request']);
     expect(body.error.message).not.toMatch(/\b(select|insert|postgres|at \/|\.ts)\b/i);
+    // What only the database would refuse is not named by its field.
+    expect(body.error.message).not.toContain('cannot be stored');
     expect(await countRows()).toEqual({ batches: 0, executions: 0, blobs: 0 });
+  });
+
+  test.each<[string, string, Record<string, unknown>]>([
+    ['executions/0/args/1: may hold no NUL', 'a NUL', withExecution({ args: ['a', 'b\0'] })],
+    ['executions/0/args/0: holds half of', 'half a pair', withExecution({ args: ['\ud800x'] })],
+    [
+      'executions/0/args/0: is longer than 128 KiB',
+      'one long',
+      withExecution({ args: ['x'.repeat(131_072)] }),
+    ],
+    [
+      'executions/0/args: are longer than 1 MiB together',
+      'all together',
+      withExecution({ args: Array.from({ length: 9 }, () => 'x'.repeat(120_000)) }),
+    ],
+    ['metadata/a: may hold no NUL', 'metadata', { metadata: { a: '\0' } }],
+    ['env/TOKEN: may hold no NUL', 'a variable', { env: { TOKEN: 'x\0' } }],
+    ['env/LONG: is longer than 128 KiB', 'a long one', { env: { LONG: 'x'.repeat(131_070) } }],
+    ['env: is longer than 512 KiB', 'all variables', { env: manyVariables(6, 100_000) }],
+    [
+      'spec/limits/timeoutSeconds: ',
+      'time',
+      withSpec({ limits: { ...spec.limits, timeoutSeconds: 0.05 } }),
+    ],
+  ])('and says so by the field: %s (%s)', async (message, _name, changes) => {
+    const { body } = await post({ ...toSubmission(), ...changes });
+    expect(body.error.message).toMatch(new RegExp(`^${message}`));
+    expect(body.error.message).not.toMatch(/x{100}/);
+  });
+
+  test('what a program can just be handed is taken', async () => {
+    const long = 'x'.repeat(131_071);
+    const { status } = await post({
+      ...toSubmission(),
+      ...withExecution({ args: [...Array.from({ length: 7 }, () => long), '😀'.repeat(30_000)] }),
+      env: { LONG: 'x'.repeat(131_072 - 'LONG=\0'.length), ...manyVariables(3, 100_000) },
+    });
+    expect(status).toBe(200);
   });
 
   test('what is no JSON', async () => {

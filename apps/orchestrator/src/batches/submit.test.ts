@@ -247,7 +247,7 @@ test('the largest values that are allowed are taken', async () => {
           identity: sha256('x'),
         },
       ],
-      env: { A: 'x'.repeat(128 * 1024) },
+      env: { A: 'x'.repeat(128 * 1024 - 'A=\0'.length) },
       metadata: { ['k'.repeat(100)]: 'v'.repeat(1000) },
       priority: -100,
       parallel: 100_000,

@@ -26,6 +26,17 @@ export const DEFAULT_LIMITS = {
 } as const;
 
 /**
+ * What Linux hands to a program at its start (execve(2)): 128 KiB as one argument or variable, and with the
+ * usual stack of 8 MiB 2 MiB in all, of which the sandbox needs a little itself.
+ */
+export const MAX_ARGUMENT_BYTES = 128 * 1024;
+export const MAX_ARGUMENTS_BYTES = 1024 ** 2;
+export const MAX_ENVIRONMENT_BYTES = 512 * 1024;
+
+/** Shorter than a sandbox takes to start, so nothing would ever end in time. */
+export const MIN_TIMEOUT_SECONDS = 0.1;
+
+/**
  * How the `reason` of an execution begins that filled its disk: it is `failed`, without an exit code,
  * as one that could not be started is.
  */

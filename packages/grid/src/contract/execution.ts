@@ -4,6 +4,7 @@ import { EXECUTION_STATES } from './constants.ts';
 import { batchIdSchema, executionIdSchema, sha256Schema } from './identifiers.ts';
 import { fileEntrySchema } from './manifest.ts';
 import { metadataSchema } from './submission.ts';
+import { textSchema } from './text.ts';
 
 export { DISK_FULL_REASON, EXECUTION_STATES } from './constants.ts';
 
@@ -101,7 +102,7 @@ export const listExecutionsQuerySchema = z.object({
   state: executionStateSchema.optional(),
   batch: batchIdSchema.optional(),
   /** `key=value`; given more than once, all must hold. */
-  metadata: z.union([z.string(), z.array(z.string())]).optional(),
+  metadata: z.union([textSchema, z.array(textSchema)]).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(50),
   cursor: z.string().max(200).optional(),
 });

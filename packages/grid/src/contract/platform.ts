@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { textSchema } from './text.ts';
+
 export const workerSchema = z.object({
   id: z.string(),
   name: z.string(),
@@ -49,7 +51,7 @@ export const costSchema = z.object({
 export type Cost = z.infer<typeof costSchema>;
 
 export const estimateQuerySchema = z.object({
-  script: z.string().max(4096),
+  script: textSchema.max(4096),
   executions: z.coerce.number().int().min(1).max(1_000_000),
 });
 export const estimateSchema = z.object({

@@ -1,18 +1,19 @@
 import { z } from 'zod';
 
+import { MIN_TIMEOUT_SECONDS } from './constants.ts';
 import { batchIdSchema, sha256Schema } from './identifiers.ts';
 import { fileEntrySchema, isManifestPath, manifestPathSchema, manifestSchema } from './manifest.ts';
+import { argumentsSchema, environmentSchema, textSchema } from './text.ts';
 
-export const metadataSchema = z.record(z.string().min(1).max(100), z.string().max(1000));
+export const metadataSchema = z.record(textSchema.min(1).max(100), textSchema.max(1000));
 
-const environmentSchema = z
-  .record(
-    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not a variable name'),
-    z.string().max(128 * 1024),
-  )
-  .refine((env) => Object.values(env).every((value) => !value.includes('\0')), 'may hold no NUL');
-
-export { DEFAULT_LIMITS } from './constants.ts';
+export {
+  DEFAULT_LIMITS,
+  MAX_ARGUMENT_BYTES,
+  MAX_ARGUMENTS_BYTES,
+  MAX_ENVIRONMENT_BYTES,
+  MIN_TIMEOUT_SECONDS,
+} from './constants.ts';
 
 export const limitsSchema = z.strictObject({
   cpus: z.number().min(0.1).max(512),
@@ -22,7 +23,7 @@ export const limitsSchema = z.strictObject({
     .min(16 * 1024 ** 2),
   timeoutSeconds: z
     .number()
-    .positive()
+    .min(MIN_TIMEOUT_SECONDS)
     .max(30 * 24 * 3600),
   diskBytes: z
     .number()
@@ -50,24 +51,22 @@ export const batchSpecSchema = z.strictObject({
   /** Manifest path of the script. */
   script: manifestPathSchema,
   /** Absolute path of the project folder on the client; the script sees the same one. */
-  root: z
-    .string()
+  root: textSchema
     .max(4096)
     .refine(
       (path) => path === '/' || (path.startsWith('/') && isManifestPath(path)),
       'must be a plain absolute path',
     ),
   /** Working directory, relative to the root; '' is the root. */
-  workingDirectory: z
-    .string()
+  workingDirectory: textSchema
     .max(4096)
     .refine(
       (path) => path === '' || (!path.startsWith('/') && isManifestPath(path)),
       'must lie in the project',
     )
     .default(''),
-  runtime: z.string().max(500).nullable().default(null),
-  image: z.string().max(500).nullable().default(null),
+  runtime: textSchema.max(500).nullable().default(null),
+  image: textSchema.max(500).nullable().default(null),
   sandbox: z.enum(['docker', 'bubblewrap', 'namespaces', 'process']).nullable().default(null),
   network: z.boolean().default(false),
   dependencies: z.array(dependenciesSchema).max(2).default([]),
@@ -80,8 +79,8 @@ export const batchSpecSchema = z.strictObject({
 export type BatchSpec = z.infer<typeof batchSpecSchema>;
 
 export const submittedExecutionSchema = z.strictObject({
-  label: z.string().min(1).max(4096),
-  args: z.array(z.string().max(128 * 1024)).max(10_000),
+  label: textSchema.min(1).max(4096),
+  args: argumentsSchema,
   input: fileEntrySchema.nullable(),
   /** Hash of everything that decides the result; equal identities may share one result. */
   identity: sha256Schema,
@@ -94,7 +93,7 @@ export const submissionSchema = z.strictObject({
   executions: z.array(submittedExecutionSchema).min(1).max(100_000),
   env: environmentSchema.default({}),
   /** Names in `env` whose values are masked in logs. */
-  masked: z.array(z.string()).max(1000).default([]),
+  masked: z.array(textSchema).max(1000).default([]),
   metadata: metadataSchema.default({}),
   priority: z.number().int().min(-100).max(100).default(0),
   parallel: z.number().int().min(1).max(100_000).nullable().default(null),
@@ -109,7 +108,7 @@ export const submissionSchema = z.strictObject({
   /** `reuse`: attach to the same batch and take over earlier results (batches). `always`: run it all. */
   rerun: z.enum(['reuse', 'always']).default('always'),
   /** The same key within a day answers with the same batch: a lost reply can be asked for again. */
-  idempotencyKey: z.string().min(8).max(100).optional(),
+  idempotencyKey: textSchema.min(8).max(100).optional(),
 });
 export type Submission = z.input<typeof submissionSchema>;
 export type ParsedSubmission = z.output<typeof submissionSchema>;
