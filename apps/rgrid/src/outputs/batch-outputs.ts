@@ -8,8 +8,8 @@ import { hasOutputs } from './has-outputs.ts';
 import { flatNames } from './layout.ts';
 import { Ledger } from './ledger.ts';
 import type { OutputsSource } from './outputs-source.ts';
-import { placeOutputs } from './place-outputs.ts';
-import { reportConflicts } from './report-outputs.ts';
+import { placeOutputs, type PlaceReport } from './place-outputs.ts';
+import { reportConflicts, reportSkipped } from './report-outputs.ts';
 
 const LANES = 4;
 
@@ -30,6 +30,7 @@ export class BatchOutputs {
   #opened: { destination: Destination; ledger: Ledger } | undefined;
   #failure: unknown;
   #written = 0;
+  readonly #skipped: PlaceReport['skipped'] = [];
 
   constructor(options: BatchOutputsOptions) {
     this.#options = options;
@@ -59,6 +60,7 @@ export class BatchOutputs {
   async finish(): Promise<void> {
     if (this.#options.isFlat) await this.#placeFlat();
     while (this.#lanes.size > 0) await Promise.all(this.#lanes);
+    await reportSkipped(this.#options.screen, this.#skipped);
     if (this.#failure !== undefined) throw asError(this.#failure);
   }
 
@@ -112,6 +114,7 @@ export class BatchOutputs {
       ...how,
     });
     this.#written += report.written;
+    this.#skipped.push(...report.skipped);
     await reportConflicts(screen, report);
   }
 

@@ -1,13 +1,7 @@
 import type { ManifestEntry } from '@nexus/grid/contract';
 import { describe, expect, it } from 'vitest';
 
-import {
-  besideName,
-  decidePlacement,
-  shortId,
-  type KnownContent,
-  type LocalState,
-} from './decide-placement.ts';
+import { decidePlacement, type KnownContent, type LocalState } from './decide-placement.ts';
 
 const digest = (letter: string) => letter.repeat(64);
 const file = (letter: string): ManifestEntry => ({
@@ -81,17 +75,4 @@ describe('decidePlacement', () => {
   it.each(table)('when %s', (...[, entry, local, known, expected]) => {
     expect(decidePlacement(entry, local, known)).toBe(expected);
   });
-});
-
-it.each([
-  ['result.csv', 'result.remote-k3m9x7-0.csv'],
-  ['archive.tar.gz', 'archive.tar.remote-k3m9x7-0.gz'],
-  ['Makefile', 'Makefile.remote-k3m9x7-0'],
-  ['.env', '.env.remote-k3m9x7-0'],
-])('lays %s beside as %s', (name, expected) => {
-  expect(besideName(name, shortId('k3m9x7q2abcd-0'))).toBe(expected);
-});
-
-it('tells several names beside apart', () => {
-  expect(besideName('a.txt', shortId('k3m9x7q2abcd-17-2'), 3)).toBe('a.remote-k3m9x7-17-2-3.txt');
 });

@@ -48,16 +48,3 @@ function decideFile(sha256: string, local: LocalState, known: KnownContent): Pla
   const isAsSent = known.sent?.type === 'file' && known.sent.sha256 === local.sha256;
   return isAsSent || known.written.includes(local.sha256) ? 'write' : 'beside';
 }
-
-/** `result.csv` → `result.remote-k3m9x7-0.csv`; `attempt` tells several apart. */
-export function besideName(name: string, mark: string, attempt = 1): string {
-  const dot = name.lastIndexOf('.');
-  const [stem, extension] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ''];
-  return `${stem}.remote-${mark}${attempt === 1 ? '' : `-${attempt}`}${extension}`;
-}
-
-/** `k3m9x7q2abcd-17-2` → `k3m9x7-17-2`: short enough for a file name, and nearly as unique. */
-export function shortId(executionId: string): string {
-  const [batch = '', ...rest] = executionId.split('-');
-  return [batch.slice(0, 6), ...rest].join('-');
-}

@@ -3,6 +3,7 @@ import {
   chmodSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readlinkSync,
   realpathSync,
   renameSync,
@@ -16,6 +17,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { systemErrorCode } from '@nexus/kit/errors';
 
 import { isWithin } from '../project/project-folder.ts';
+import { partName } from './own-names.ts';
 
 /**
  * The folder that outputs are written into, and never out of. Symbolic links on the way are not
@@ -54,6 +56,11 @@ export class Destination {
     return statOf(join(this.root, path));
   }
 
+  /** What lies in a folder; nothing for one that is not there. */
+  namesIn(folder: string): string[] {
+    return this.look(folder) ? readdirSync(join(this.root, folder)) : [];
+  }
+
   readLink(path: string): string {
     return readlinkSync(join(this.root, path));
   }
@@ -77,7 +84,7 @@ export class Destination {
   temporaryPath(path: string, mark = randomBytes(6).toString('hex')): string {
     const folder = dirname(this.absolute(path));
     // Not from the name itself: with 255 bytes it would leave no room.
-    return join(folder, `.rgrid-${mark}.part`);
+    return join(folder, partName(mark));
   }
 
   /** Gives a finished file its name and mode, in place of whatever was there. */
@@ -103,6 +110,7 @@ export class Destination {
 
   /** Whether a link laid at `path` would stay in the destination, through other links too. */
   staysInside(path: string, target: string): boolean {
+    if (turnsBack(target)) return false;
     const end = resolve(dirname(this.absolute(path)), target);
     if (!isWithin(this.root, end)) return false;
     return isWithin(this.root, realEnd(end));
@@ -112,6 +120,13 @@ export class Destination {
     const deepestFirst = [...this.#createdModes].toSorted((a, b) => b[0].length - a[0].length);
     for (const [path, mode] of deepestFirst) chmodSync(this.absolute(path), mode);
   }
+}
+
+/** `a/../b` is `b` only where `a` is no link, and a link laid later can make it one. */
+function turnsBack(target: string): boolean {
+  const parts = target.split('/').filter((part) => part !== '' && part !== '.');
+  const firstName = parts.findIndex((part) => part !== '..');
+  return firstName >= 0 && parts.includes('..', firstName);
 }
 
 /** The real path of the longest part that exists. */

@@ -9,16 +9,12 @@ import { EXIT } from '../exit-codes.ts';
 import { inLanes } from '../lanes.ts';
 import { Problem } from '../problem.ts';
 import { hashFiles } from '../project/hash-files.ts';
-import {
-  besideName,
-  decidePlacement,
-  shortId,
-  type LocalState,
-  type Placement,
-} from './decide-placement.ts';
+import { besideName, isBesideNameOf, shortId } from './own-names.ts';
+import { decidePlacement, type LocalState, type Placement } from './decide-placement.ts';
 import type { Destination } from './destination.ts';
 import { RESUMABLE_BYTES } from './has-outputs.ts';
 import type { Ledger } from './ledger.ts';
+import { hasVersionControlPart, RepositoryFinder } from './version-control.ts';
 
 export interface PlaceRequest {
   executionId: string;
@@ -60,9 +56,14 @@ export async function placeOutputs(request: PlaceRequest): Promise<PlaceReport> 
 class OutputPlacer {
   readonly #request: PlaceRequest;
   readonly #report: PlaceReport = { placed: [], written: 0, conflicts: [], skipped: [] };
+  readonly #repositories: RepositoryFinder;
 
   constructor(request: PlaceRequest) {
     this.#request = request;
+    const toCome = pathsAndFolders(request.outputs.entries.map((entry) => this.#wantedPath(entry)));
+    this.#repositories = new RepositoryFinder(
+      (path) => toCome.has(path.toLowerCase()) || request.destination.look(path) !== undefined,
+    );
   }
 
   async run(): Promise<PlaceReport> {
@@ -80,16 +81,24 @@ class OutputPlacer {
   }
 
   #isAcceptable(entry: ManifestEntry): boolean {
-    if (isManifestPath(entry.path) && !entry.path.startsWith('/')) return true;
-    this.#skip(entry.path, 'it would be outside of the folder');
-    return false;
+    const wanted = this.#wantedPath(entry);
+    if (!isManifestPath(entry.path) || entry.path.startsWith('/'))
+      return this.#skip(wanted, 'it would be outside of the folder');
+    const absolute = this.#request.destination.absolute(wanted);
+    if (hasVersionControlPart(absolute) || this.#repositories.isInside(wanted))
+      return this.#skip(wanted, 'nothing is written into version control');
+    return true;
+  }
+
+  #wantedPath({ path }: ManifestEntry): string {
+    const { prefix, rename } = this.#request;
+    const renamed = rename?.get(path) ?? path;
+    return prefix === '' ? renamed : `${prefix}/${renamed}`;
   }
 
   async #place(entry: ManifestEntry): Promise<void> {
-    const { destination, prefix, rename } = this.#request;
-    const renamed = rename?.get(entry.path) ?? entry.path;
-    const wanted = prefix === '' ? renamed : `${prefix}/${renamed}`;
-    if (entry.type === 'symlink' && !destination.staysInside(wanted, entry.target)) {
+    const wanted = this.#wantedPath(entry);
+    if (entry.type === 'symlink' && !this.#request.destination.staysInside(wanted, entry.target)) {
       this.#skip(wanted, 'the symbolic link leads out of the folder');
       return;
     }
@@ -99,18 +108,37 @@ class OutputPlacer {
     if (entry.type !== 'directory') this.#report.placed.push(path);
   }
 
-  /** The path itself, or the first free name beside what is in the way. */
+  /** The path itself, or beside what is in the way: where the same lies already, else the first free name. */
   async #choosePath(
     entry: ManifestEntry,
     wanted: string,
   ): Promise<{ path: string; placement: Placement }> {
-    let path = wanted;
-    for (let attempt = 1; ; attempt += 1) {
+    const isFree = this.#request.destination.findObstacle(wanted) === undefined;
+    const atOnce = isFree ? await this.#decide(entry, wanted) : 'beside';
+    if (atOnce !== 'beside') return { path: wanted, placement: atOnce };
+    const same = await this.#findSameBeside(entry, wanted);
+    if (same !== undefined) return { path: same, placement: 'identical' };
+    let path = isFree ? this.#beside(wanted, 1) : wanted;
+    for (let attempt = 2; ; attempt += 1) {
       path = this.#pathAroundObstacles(path);
       const placement = await this.#decide(entry, path);
       if (placement !== 'beside') return { path, placement };
       path = this.#beside(wanted, attempt);
     }
+  }
+
+  /** What an earlier run laid beside the same file, if it is just what is to be laid there now. */
+  async #findSameBeside(entry: ManifestEntry, wanted: string): Promise<string | undefined> {
+    const { destination } = this.#request;
+    const { before, name, after } = destination.findObstacle(wanted) ?? splitPath(wanted);
+    for (const other of destination.namesIn(before)) {
+      if (!isBesideNameOf(other, name)) continue;
+      const path = joinPath(before, other, after);
+      if (destination.findObstacle(path)) continue;
+      const isPossible = entry.type !== 'file' || destination.look(path)?.size === entry.sizeBytes;
+      if (isPossible && (await this.#decide(entry, path)) === 'identical') return path;
+    }
+    return undefined;
   }
 
   #pathAroundObstacles(wanted: string): string {
@@ -119,7 +147,7 @@ class OutputPlacer {
       const obstacle = this.#request.destination.findObstacle(path);
       if (!obstacle) return path;
       const name = besideName(obstacle.name, shortId(this.#request.executionId), attempt);
-      path = [obstacle.before, name, obstacle.after].filter((part) => part !== '').join('/');
+      path = joinPath(obstacle.before, name, obstacle.after);
     }
   }
 
@@ -200,9 +228,29 @@ class OutputPlacer {
     }
   }
 
-  #skip(path: string, reason: string): void {
+  #skip(path: string, reason: string): false {
     this.#report.skipped.push({ path, reason });
+    return false;
   }
+}
+
+function splitPath(path: string): { before: string; name: string; after: string } {
+  const slash = path.lastIndexOf('/');
+  return { before: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1), after: '' };
+}
+
+function joinPath(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('/');
+}
+
+/** Lower case: whether two names differ is for the file system here to say. */
+function pathsAndFolders(paths: readonly string[]): Set<string> {
+  const all = new Set<string>();
+  for (const path of paths) {
+    const parts = path.toLowerCase().split('/');
+    for (const index of parts.keys()) all.add(parts.slice(0, index + 1).join('/'));
+  }
+  return all;
 }
 
 /** The same for the same content at the same place, so that a later command finds what an earlier one left. */

@@ -5,14 +5,9 @@ import type { PlaceReport } from './place-outputs.ts';
 const SHOWN = 5;
 
 export async function reportOutputs(screen: Screen, report: PlaceReport): Promise<void> {
-  if (report.placed.length > 0) {
-    const names = report.placed.slice(0, SHOWN).map(quoted).join(', ');
-    const more = report.placed.length - SHOWN;
-    await screen.say(
-      `wrote ${names}${more > 0 ? ` and ${plural(more, 'more file', 'more files')}` : ''}`,
-    );
-  }
+  if (report.placed.length > 0) await screen.say(`wrote ${firstOf(report.placed)}`);
   await reportConflicts(screen, report);
+  await reportSkipped(screen, report.skipped);
 }
 
 /** What a person has to know even with --quiet: where a file is not what its name says. */
@@ -22,7 +17,20 @@ export async function reportConflicts(screen: Screen, report: PlaceReport): Prom
       `${quoted(path)} was changed here meanwhile and stays; the run's is ${quoted(beside)}`,
     );
   }
-  for (const { path, reason } of report.skipped) {
-    await screen.warn(`${quoted(path)} was not written: ${reason}`);
+}
+
+/** What stays on the platform, one line for each reason. */
+export async function reportSkipped(
+  screen: Screen,
+  skipped: PlaceReport['skipped'],
+): Promise<void> {
+  for (const [reason, group] of Map.groupBy(skipped, (one) => one.reason)) {
+    await screen.warn(`not brought back: ${firstOf(group.map(({ path }) => path))} (${reason})`);
   }
+}
+
+function firstOf(paths: readonly string[]): string {
+  const names = paths.slice(0, SHOWN).map(quoted).join(', ');
+  const more = paths.length - SHOWN;
+  return more > 0 ? `${names} and ${plural(more, 'more file', 'more files')}` : names;
 }

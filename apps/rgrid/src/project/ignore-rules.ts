@@ -5,6 +5,8 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import type makeIgnore from 'ignore';
 import type { Ignore } from 'ignore';
 
+import { isOwnName } from '../outputs/own-names.ts';
+
 /** The patterns of one ignore file and the folder they are relative to. */
 interface RuleFile {
   folder: string;
@@ -71,9 +73,13 @@ export class IgnoreRules {
       // git may keep node_modules; that makes it no part of a script.
       if (verdict !== undefined) break;
     }
-    const name = basename(path);
-    return DEFAULT_NAMES.has(name) || name.endsWith('.pyc') ? 'ignored' : 'travels';
+    return isLeftOut(basename(path)) ? 'ignored' : 'travels';
   }
+}
+
+/** What was laid beside `.env` is no less secret than `.env`, and no rule of the person's knows its name. */
+function isLeftOut(name: string): boolean {
+  return DEFAULT_NAMES.has(name) || name.endsWith('.pyc') || isOwnName(name);
 }
 
 function judgeBy(file: RuleFile, path: string, isDirectory: boolean): Verdict | undefined {

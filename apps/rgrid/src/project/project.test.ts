@@ -61,6 +61,13 @@ describe('what travels', () => {
     expect(found().files).toEqual(['lib/tool.py', 'run.py']);
   });
 
+  it('leaves out what rgrid laid beside a file, whatever was ignored or not', () => {
+    put('project/.env', 'project/.env.remote-k3m9x7-0', 'project/data.remote-k3m9x7-0/x');
+    put('project/.rgrid-0123456789abcdef.part', 'project/x.remote-control.md');
+    writeFileSync(join(root, '.gitignore'), '.env\n');
+    expect(found().files).toEqual(['.gitignore', 'lib/tool.py', 'run.py', 'x.remote-control.md']);
+  });
+
   it('honours .gitignore, nested and inherited from the repository above', () => {
     put('.git/config', 'project/a.log', 'project/lib/a.tmp', 'project/lib/b.tmp', 'project/out/x');
     writeFileSync(join(base, '.gitignore'), '/project/out/\n*.log\n');

@@ -44,8 +44,6 @@ interface FakeBatch {
   isStarted: boolean;
 }
 
-const BATCH_IDS = ['k000000000aa', 'k000000000bb', 'k000000000cc', 'k000000000dd'];
-
 /** A control plane in memory that speaks real HTTP and does at once what a test says. */
 export class FakePlatform {
   readonly blobs = new Map<string, Buffer>();
@@ -54,6 +52,8 @@ export class FakePlatform {
   readonly requests: string[] = [];
   readonly faults: Fault[] = [];
   readonly key = 'rgrid_test_key';
+  /** Of the batches to come, in order. */
+  batchIds = ['k000000000aa', 'k000000000bb', 'k000000000cc', 'k000000000dd'];
   /** What each execution does, by its index in the batch. */
   behave: (index: number, args: readonly string[]) => Behaviour = () => ({});
   /** What the platform adds to its reply to a submit. */
@@ -156,7 +156,7 @@ export class FakePlatform {
 
   #submit(response: ServerResponse, body: Buffer): boolean {
     const submission = submissionSchema.parse(JSON.parse(body.toString()));
-    const id = BATCH_IDS[this.batches.size] ?? 'k000000000zz';
+    const id = this.batchIds[this.batches.size] ?? 'k000000000zz';
     const executions = submission.executions.map(({ label, args, input }, index) =>
       executionOf({
         id: `${id}-${index}`,

@@ -76,7 +76,7 @@ async function downloadExecution({ context, api, screen, flags }: Job, id: strin
   const source = await sourceFor({ context, api }, { batchId: execution.batchId, folder });
   const only = flags.has('file') ? { only: new Set(flags.all('file')) } : {};
   const report = await fetchOutputs(source, { execution, folder, ...only });
-  if (report.placed.length === 0) {
+  if (report.placed.length + report.skipped.length === 0) {
     if (flags.has('file'))
       throw new Problem(`${id} has no output ${flags.all('file').map(quoted).join(', ')}`);
     await screen.say(
