@@ -37,6 +37,10 @@ describe('a mistake is said in one sentence before anything is sent', () => {
     [['run', 'x.py', '--batch', 'data.csv', 'data.csv'], '--batch: data.csv is given twice'],
     [['run', '--timeout', 'soon', 'x.py'], '--timeout soon: not a duration'],
     [['run', '--memory', '1', 'x.py'], '--memory 1: at least 16MiB'],
+    [
+      ['run', 'x.py', '--memory', '4'],
+      '--memory 4: at least 16MiB (to give it to x.py, write -- before it)',
+    ],
     [['run', '--cpu', '0', 'x.py'], '--cpu 0: not a number from 0.1 to 512'],
     [['run', '--parallel', '0', 'x.py'], '--parallel 0: not a whole number from 1'],
     [['run', '--priority', 'high', 'x.py'], '--priority high: not a whole number'],

@@ -5,7 +5,7 @@ import { parseRunWords } from './parse-run-words.ts';
 import { RUN_FLAGS } from './run-flags.ts';
 
 const FILES = new Set(['x.py', 'a.csv', 'b.csv', '-x.csv']);
-const world = { exists: (path: string) => FILES.has(path), scriptDefines: () => false };
+const world = { exists: (path: string) => FILES.has(path), findDefinition: () => undefined };
 const parse = (line: string) => parseRunWords(line.split(' '), RUN_FLAGS, world);
 
 describe('parseRunWords', () => {
@@ -48,11 +48,32 @@ describe('parseRunWords', () => {
     expect(args).toEqual(['in.csv', 'out.csv']);
   });
 
-  it('leaves a flag to the script that defines it', () => {
-    const shared = { ...world, scriptDefines: (_: string, name: string) => name === 'timeout' };
-    const words = parseRunWords(['x.py', '--timeout', '5', '--cpu', '2'], RUN_FLAGS, shared);
-    expect(words).toMatchObject({ args: ['--timeout', '5'], leftToScript: ['timeout'] });
+  it('leaves a flag to the script that is given it by one of its files', () => {
+    const findDefinition = (_: string, name: string) =>
+      name === 'timeout' || name === 'cpus' ? 'cli.py' : undefined;
+    const line = ['x.py', '--timeout', '5', '--cpus=3', '--cpu', '2'];
+    const words = parseRunWords(line, RUN_FLAGS, { ...world, findDefinition });
+    expect(words).toMatchObject({
+      args: ['--timeout', '5', '--cpus=3'],
+      leftToScript: [
+        { name: 'timeout', definedIn: 'cli.py' },
+        { name: 'cpus', definedIn: 'cli.py' },
+      ],
+      taken: ['--cpu'],
+    });
     expect(words.flags.text('cpu')).toBe('2');
+  });
+
+  it('tells what it took from behind the script, without values', () => {
+    const words = parse('--cpu 2 x.py --secret A=b --memory=4G a --batch a.csv -- --flat');
+    expect(words.taken).toEqual(['--secret', '--memory', '--batch']);
+  });
+
+  it('says with a refusal how the script gets the flag', () => {
+    expect(() => parse('x.py --timeout')).toThrow(
+      '--timeout needs a value: --timeout TIME (to give it to x.py, write -- before it)',
+    );
+    expect(() => parse('x.py --flat=yes')).toThrow('--flat takes no value (to give it to x.py');
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { type Flag, FlagValues } from '../flags/flag.ts';
 import { longFlagOf, readFlag, readLong } from '../flags/read-flag.ts';
-import { Problem } from '../problem.ts';
+import { Problem, usageProblem } from '../problem.ts';
+import { quoted } from '../terminal/text.ts';
 
 export interface RunWords {
   flags: FlagValues;
@@ -11,15 +12,17 @@ export interface RunWords {
   verbatim: number;
   /** The words after `--batch`; undefined without it. */
   batch: string[] | undefined;
-  /** Flags after SCRIPT that both sides know and the script was given. */
-  leftToScript: string[];
+  /** Flags after SCRIPT that both sides know and the script was given, with the file that defines each. */
+  leftToScript: { name: string; definedIn: string }[];
+  /** Flags after SCRIPT that rgrid took, as they were typed, without their values: one may be a secret. */
+  taken: string[];
 }
 
 /** What the rules ask of the world. */
 export interface RunWordsWorld {
   exists(path: string): boolean;
-  /** Does the text of the script define a flag of this name (`--name`)? */
-  scriptDefines(script: string, name: string): boolean;
+  /** The file that gives the script a flag of this name (`--name`), if there is one. */
+  findDefinition(script: string, name: string): string | undefined;
 }
 
 /**
@@ -27,7 +30,7 @@ export interface RunWordsWorld {
  *
  * Before SCRIPT every flag is rgrid's and an unknown one is an error. After SCRIPT
  * - `--` ends rgrid's flags: everything behind it is the script's, the `--` itself is dropped;
- * - rgrid's long flags are rgrid's, unless the script defines a flag of that name itself;
+ * - rgrid's long flags are rgrid's, unless the script or what it imports defines a flag of that name;
  * - everything else, short flags and `--help` included, is the script's.
  *
  * `--batch` takes the words up to the next flag of rgrid, `--`, or a word that starts with a dash
@@ -43,8 +46,18 @@ export function parseRunWords(
   // `--batch 'data/*.csv' process.py`: the script was taken for an input.
   const oneWord = attempt({ words, table, world, isOneWordBatch: true });
   const chosen = isPlausible(oneWord, world) ? oneWord : whole;
-  if (chosen.problem) throw chosen.problem;
+  if (chosen.problem) throw withWayOut(chosen.problem, chosen.words);
   return chosen.words;
+}
+
+/** A refused flag may have been the script's: every refusal begins with the flag it is about. */
+export function withWayOut(problem: unknown, { taken, script }: RunWords): unknown {
+  if (!(problem instanceof Problem)) return problem;
+  const flag = /^--[a-z-]+/.exec(problem.message)?.[0];
+  if (flag === undefined || !taken.includes(flag)) return problem;
+  return usageProblem(
+    `${problem.message} (to give it to ${quoted(script ?? '')}, write -- before it)`,
+  );
 }
 
 interface Attempt {
@@ -83,6 +96,7 @@ class RunWordsParser {
     verbatim: 0,
     batch: undefined,
     leftToScript: [],
+    taken: [],
   };
   #index = 0;
 
@@ -129,19 +143,30 @@ class RunWordsParser {
   #takeAfterScript(word: string, script: string): void {
     const flag = longFlagOf(this.#flagsAfterScript, word);
     if (!flag) {
-      this.result.args.push(word);
-      this.#index += 1;
-    } else if (this.#input.world.scriptDefines(script, flag.name)) {
-      this.result.leftToScript.push(flag.name);
-      this.result.args.push(word);
-      this.#index += 1;
-    } else if (word === '--batch') {
+      this.#giveToScript(word);
+      return;
+    }
+    const typed = word.split('=', 1)[0] ?? word;
+    const name = typed.slice(2);
+    const definedIn = this.#input.world.findDefinition(script, name);
+    if (definedIn !== undefined) {
+      this.result.leftToScript.push({ name, definedIn });
+      this.#giveToScript(word);
+      return;
+    }
+    this.result.taken.push(typed);
+    if (word === '--batch') {
       this.#takeBatch();
     } else {
       const read = readLong(this.#flagsAfterScript, this.#input.words, this.#index);
       this.#accept(read.flag, read.values);
       this.#index = read.next;
     }
+  }
+
+  #giveToScript(word: string): void {
+    this.result.args.push(word);
+    this.#index += 1;
   }
 
   #accept(flag: Flag, values: readonly string[]): void {

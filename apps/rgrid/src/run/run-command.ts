@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 import { formatBytes } from '@nexus/kit/bytes';
@@ -12,24 +12,23 @@ import { askChoice, askYesNo, canAsk } from '../terminal/ask.ts';
 import { isWithin } from '../project/project-folder.ts';
 import { Screen } from '../terminal/screen.ts';
 import { quoted } from '../terminal/text.ts';
+import { FlagDefinitions } from './flag-definitions.ts';
 import { Interruption, type InterruptChoice } from './interruption.ts';
-import { parseRunWords, type RunWords } from './parse-run-words.ts';
+import { parseRunWords, withWayOut, type RunWords, type RunWordsWorld } from './parse-run-words.ts';
 import { planRun, type RunPlan } from './plan-run.ts';
 import { prepareRun, type PreparedRun } from './prepare-run.ts';
 import { RUN_FLAGS } from './run-flags.ts';
 import type { RunSession } from './run-session.ts';
-import { definesFlag } from './script-flags.ts';
 import { submitRun } from './submit-run.ts';
 
 const FLAGS: readonly Flag[] = [...RUN_FLAGS, ...COMMON_FLAGS];
 
 /** `rgrid run`: from the command line to the exit code. */
 export async function runCommand(context: Context, words: readonly string[]): Promise<ExitCode> {
-  const parsed = parseRunWords(words, FLAGS, {
-    exists: (path) => existsSync(resolve(context.cwd, path)),
-    scriptDefines: (script, name) => definesFlag(readHead(resolve(context.cwd, script)), name),
+  const parsed = parseRunWords(words, FLAGS, runWordsWorld(context.cwd));
+  const plan = await planRun(context, parsed).catch((error: unknown) => {
+    throw withWayOut(error, parsed);
   });
-  const plan = await planRun(context, parsed);
   const { isQuiet, isJson } = plan.options;
   const screen = new Screen({
     stdout: isJson ? context.stderr : context.stdout,
@@ -51,6 +50,23 @@ export async function runCommand(context: Context, words: readonly string[]): Pr
   } finally {
     prepared.dispose();
   }
+}
+
+/** Flags that are nearly always rgrid's: of these only the script's own files are asked, and no word is lost on them. */
+const GRID_FLAGS: ReadonlySet<string> = new Set(['batch', 'parallel', 'detach', 'json']);
+
+function runWordsWorld(cwd: string): RunWordsWorld {
+  const byScript = new Map<string, FlagDefinitions>();
+  return {
+    exists: (path) => existsSync(resolve(cwd, path)),
+    findDefinition: (script, name) => {
+      const path = resolve(cwd, script);
+      const definitions = byScript.get(path) ?? new FlagDefinitions(path, cwd);
+      byScript.set(path, definitions);
+      const found = definitions.find(name, { isImported: GRID_FLAGS.has(name) });
+      return found !== undefined && resolve(cwd, found) === path ? script : found;
+    },
+  };
 }
 
 interface Prepared {
@@ -137,21 +153,21 @@ async function sayNotes(words: RunWords, plan: RunPlan, screen: Screen): Promise
     );
   }
 
-  for (const name of words.leftToScript) {
+  for (const { name, definedIn } of words.leftToScript) {
+    const why = definedIn === words.script ? 'which has' : `as ${quoted(definedIn)} has`;
     await screen.say(
-      `--${name} goes to ${words.script}, which has a flag of that name; rgrid's own go before the script`,
+      `--${name} goes to ${words.script}, ${why} a flag of that name; rgrid's own go before the script`,
     );
   }
+  await sayTaken(words, screen);
 }
 
-/** Enough of a script to find its flags: the part that defines them stands at its top. */
-function readHead(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').slice(0, 256 * 1024);
-  } catch {
-    // What is wrong with the script is said when it is looked at.
-    return '';
-  }
+async function sayTaken({ taken, script }: RunWords, screen: Screen): Promise<void> {
+  const named = taken.filter((flag) => !GRID_FLAGS.has(flag.slice(2)));
+  if (named.length === 0) return;
+  const text = `took ${named.join(' ')} for itself; what ${quoted(script ?? '')} is to get goes behind --`;
+  // A --quiet that was meant for the script must not hide that it was not given it.
+  await (named.includes('--quiet') ? screen.warn(text) : screen.say(text));
 }
 
 async function confirmLarge(context: Context, message: string): Promise<void> {

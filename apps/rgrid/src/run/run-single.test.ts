@@ -106,6 +106,29 @@ describe('rgrid run of one script', () => {
     expect(stderr).toContain('--json goes to y.py');
   });
 
+  it('leaves a flag to the script that imports it, and says from where', async () => {
+    writeFileSync(join(cwd, 'm.py'), 'from cli import parse');
+    writeFileSync(join(cwd, 'cli.py'), "parser.add_argument('--timeout'); add('--output-dir')");
+    const { stderr } = await run('m.py', '--timeout', '50', '--output-dir', 'res');
+    expect(platform.lastSubmission.executions[0]?.args).toEqual([
+      '--timeout',
+      '50',
+      '--output-dir',
+      'res',
+    ]);
+    expect(stderr).toContain('--timeout goes to m.py, as cli.py has a flag of that name');
+  });
+
+  it('says what it took from behind the script, but for what is hardly ever the script’s', async () => {
+    const taken = await run('x.py', '--timeout', '5m', '--secret', 'A=hush', '--', '--flat');
+    expect(taken.stderr).toBe(
+      'rgrid: took --timeout --secret for itself; what x.py is to get goes behind --\n',
+    );
+    expect((await run('x.py', '--quiet')).stderr).toContain('took --quiet');
+    expect((await run('--quiet', 'x.py', '--timeout', '5m')).stderr).toBe('');
+    expect((await run('x.py', '--json')).stderr).toBe('');
+  });
+
   it('masks what looks like a secret', async () => {
     await run(
       '--env',

@@ -41,7 +41,7 @@ export const verb: Verb = {
 async function estimate(context: Context, words: readonly string[]): Promise<ExitCode> {
   const parsed = parseRunWords(words, [...FLAGS, ...COMMON_FLAGS], {
     exists: (path) => existsSync(resolve(context.cwd, path)),
-    scriptDefines: () => false,
+    findDefinition: () => undefined,
   });
   if (parsed.script === undefined)
     throw usageProblem('which script? rgrid estimate SCRIPT [--files N]');

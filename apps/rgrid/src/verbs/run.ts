@@ -7,9 +7,10 @@ export const verb: Verb = {
 .rgridignore are honoured), output appears live, what the script makes or changes comes back, and
 its exit code becomes the exit code of the command.
 
-Flags stand before SCRIPT; long ones may follow it, unless the script has a flag of the same name.
-Everything behind -- goes to the script. With --batch it runs once for each input, which is put
-behind the other arguments or in the place of {}.`,
+Flags stand before SCRIPT; long ones may follow it, unless the script or a file it imports has a flag
+of the same name: what was taken, and what was left to the script, is said. Everything behind -- goes
+to the script. With --batch it runs once for each input, which is put behind the other arguments or in
+the place of {}.`,
   flags: RUN_FLAGS,
   examples: [
     'rgrid run process.py data.csv',
