@@ -15,7 +15,7 @@ const program = new Command('nexus')
 addUpCommand(program, process.env);
 addKeyCommands(program, process.env);
 addDaemonCommand(program, process.env);
-addSimulateCommand(program);
+addSimulateCommand(program, process.env);
 addWorkerBundleCommand(program, process.env);
 
 try {

@@ -1,18 +1,16 @@
 import type { BatchSpec } from '@nexus/grid/contract';
 import type { Logger } from '@nexus/kit/logger';
-import { sha256 } from '@nexus/kit/hash';
 import {
   createDriver,
   offerDrivers,
   probeDrivers,
-  sweepCgroups,
-  sweepContainers,
   type SandboxDriver,
   type SandboxDriverName,
   type SandboxOptions,
 } from '@nexus/sandbox';
 
 import type { Config } from './config.ts';
+import { containerOwner, sweepLeftovers } from './leftovers.ts';
 
 export type DriverFound = { ok: true; driver: SandboxDriver } | { ok: false; reason: string };
 
@@ -25,8 +23,8 @@ export interface Drivers {
 
 /** Finds out what works here by trying it. Throws if nothing that may be offered does. */
 export async function openDrivers(config: Config, logger: Logger): Promise<Drivers> {
-  const owner = sha256(config.WORKER_FOLDER).slice(0, 16);
-  await sweepLeftovers(owner, logger);
+  const owner = containerOwner(config.WORKER_FOLDER);
+  await sweepLeftovers(config.WORKER_FOLDER, logger);
   const options: SandboxOptions = { docker: { owner, mayPull: config.WORKER_PULL_IMAGES } };
   const probes = await probeDrivers(options);
   for (const probe of probes) {
@@ -63,13 +61,5 @@ function warnOfGaps(drivers: ReadonlyMap<SandboxDriverName, SandboxDriver>, logg
       { driver: name, gaps: description.gaps },
       "scripts run without walls, as this worker's own user",
     );
-  }
-}
-
-/** What an earlier process of this worker left running when it was killed. */
-async function sweepLeftovers(owner: string, logger: Logger): Promise<void> {
-  const sweeps = [sweepCgroups(), sweepContainers(owner)];
-  for (const result of await Promise.allSettled(sweeps)) {
-    if (result.status === 'rejected') logger.debug({ err: result.reason }, 'nothing to sweep');
   }
 }

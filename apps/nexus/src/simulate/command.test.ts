@@ -1,9 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { json, text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
+
+import { renderCloudInit } from '@nexus/hetzner/cloud-init';
 
 const NEXUS = join(import.meta.dirname, '..', 'main.ts');
 
@@ -27,6 +30,33 @@ test('prints what clients need, answers them, and ends at the first signal', asy
   expect(await read('yours')).toBe(401);
   nexus.kill('SIGTERM');
   expect(await once(nexus, 'exit')).toEqual([0, null]);
+});
+
+test('with --boot-workers a server runs the worker that its user data asks for', async () => {
+  const joined = Promise.withResolvers<unknown>();
+  const controlPlane = createHttpServer((request, response) => {
+    void json(request).then(joined.resolve);
+    response.writeHead(401).end();
+  }).listen(0, '127.0.0.1');
+  await once(controlPlane, 'listening');
+  const { port } = controlPlane.address() as AddressInfo;
+  const nexus = start('--port', '0', '--token', 'mine', '--speed', '1000', '--boot-workers');
+  const [chunk] = (await once(nexus.stdout, 'data')) as [Buffer];
+  const [, url = ''] = /^HCLOUD_ENDPOINT=(.*)$/m.exec(chunk.toString()) ?? [];
+  const server = { name: 'grid-1', server_type: 'cx23', image: 'debian-13', location: 'nbg1' };
+  const boot = { apiBase: `http://127.0.0.1:${port}`, joinToken: 't'.repeat(40), slots: 3 };
+  const userData = renderCloudInit({ ...boot, serverName: server.name, bundle: null });
+  const created = await fetch(`${url}/servers`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer mine', 'content-type': 'application/json' },
+    body: JSON.stringify({ ...server, user_data: userData }),
+  });
+  expect(created.status).toBe(201);
+  const request = { joinToken: boot.joinToken, name: 'grid-1', slots: 3 };
+  expect(await joined.promise).toMatchObject(request);
+  nexus.kill('SIGTERM');
+  expect(await once(nexus, 'exit')).toEqual([0, null]);
+  controlPlane.close();
 });
 
 test.each([
