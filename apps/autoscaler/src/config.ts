@@ -55,6 +55,8 @@ export const configSchema = z
     BOOT_DEADLINE: secondsSchema.default(DEFAULT_SCALING_POLICY.bootDeadlineMs / 1000),
     /** Folder of what `nexus worker-bundle` makes; the control plane serves it to servers. */
     WORKER_BUNDLES: z.string().startsWith('/', 'must be an absolute path').optional(),
+    /** Seconds that a boot is expected to take, as long as none has been seen. */
+    BOOT_ESTIMATE: secondsSchema.default(90),
     LOG_LEVEL: z.string().default('info'),
   })
   .superRefine((config, context) => {

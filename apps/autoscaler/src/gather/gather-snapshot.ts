@@ -21,8 +21,7 @@ const runningSql = loadSql(import.meta.url, './running.sql');
 
 /** More batches than this at once are planned for in their order. */
 const MAX_GROUPS = 500;
-/** Before anything is known: a stock image with packages to install. */
-const FIRST_BOOT_MS = 90_000;
+/** Before anything is known. */
 const FIRST_RUN_MS = 60_000;
 
 /** What does not come from the database. */
@@ -31,6 +30,8 @@ export interface Surroundings {
   offers: readonly ServerOffer[];
   refusals: RefusalMemory;
   committedMicros: number;
+  /** Before a boot has been seen. */
+  bootEstimateMs: number;
   listeningSince: Date;
   recentDemand: RecentDemand;
   /** What a worker on a server offers before it has registered. */
@@ -58,7 +59,7 @@ export async function gatherSnapshot(
     recentDemand: around.recentDemand.list(now),
     budget: { committedMicros: around.committedMicros },
     listeningSinceMs: around.listeningSince.getTime(),
-    expectedBootMs: bootMs ?? FIRST_BOOT_MS,
+    expectedBootMs: bootMs ?? around.bootEstimateMs,
     typicalRunMs: runMs ?? FIRST_RUN_MS,
   };
 }

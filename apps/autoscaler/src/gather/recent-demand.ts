@@ -9,19 +9,23 @@ export class RecentDemand {
   readonly #minutes = new Map<number, number>();
 
   note(count: number, now: Date): void {
-    const minute = Math.floor(now.getTime() / MINUTE_MS);
+    const minute = minuteOf(now);
     this.#minutes.set(minute, Math.max(this.#minutes.get(minute) ?? 0, count));
     for (const known of this.#minutes.keys())
       if (known <= minute - KEPT) this.#minutes.delete(known);
   }
 
-  /** Oldest first. A minute in which nobody looked counts like the one before it. */
+  /** Oldest first. Of a minute in which nobody looked (this machine slept) nothing is known: 0. */
   list(now: Date): number[] {
-    const minute = Math.floor(now.getTime() / MINUTE_MS);
-    const first = Math.min(minute, ...this.#minutes.keys());
-    const counts: number[] = [];
-    for (let at = first; at <= minute; at += 1)
-      counts.push(this.#minutes.get(at) ?? counts.at(-1) ?? 0);
-    return counts;
+    const last = minuteOf(now);
+    const first = Math.max(last - KEPT + 1, Math.min(last, ...this.#minutes.keys()));
+    return Array.from(
+      { length: last - first + 1 },
+      (_, index) => this.#minutes.get(first + index) ?? 0,
+    );
   }
+}
+
+function minuteOf(time: Date): number {
+  return Math.floor(time.getTime() / MINUTE_MS);
 }

@@ -52,6 +52,7 @@ export function assembleLoop(config: EnabledConfig, parts: LoopParts): ScalingLo
     now,
     watch: new ControlPlaneWatch(config.API_BASE, now),
     recentDemand: new RecentDemand(),
+    bootEstimateMs: config.BOOT_ESTIMATE * 1000,
   });
   return loop;
 }

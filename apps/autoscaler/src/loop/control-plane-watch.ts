@@ -20,6 +20,11 @@ export class ControlPlaneWatch {
     return this.#since;
   }
 
+  /** We slept ourselves (a closed laptop, a frozen process): nobody could be heard meanwhile. */
+  interrupted(): void {
+    this.#since = this.#now();
+  }
+
   async look(signal: AbortSignal): Promise<void> {
     const answers = await fetch(this.#healthUrl, {
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),

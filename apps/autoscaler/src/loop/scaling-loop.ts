@@ -21,6 +21,7 @@ export interface LoopDeps {
   watch: ControlPlaneWatch;
   recentDemand: RecentDemand;
   policy: ScalingPolicy;
+  bootEstimateMs: number;
   logger: Logger;
   signal: AbortSignal;
   now: () => Date;
@@ -28,6 +29,8 @@ export interface LoopDeps {
 
 /** Plans follow each other by this much at least, however much is going on. */
 const PAUSE_MS = 250;
+/** So much later than it was due, a step has not been slow: this machine slept. */
+const SLEPT_TICKS = 6;
 /** What is under way is looked after this often. */
 const UNSETTLED_MS = 2000;
 
@@ -43,6 +46,7 @@ export class ScalingLoop {
   #isUnsettled = false;
   #wake: () => void = () => undefined;
   #notices = '';
+  #steppedAtMs = 0;
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
@@ -77,6 +81,8 @@ export class ScalingLoop {
   async step(isTick: boolean): Promise<void> {
     const { database, books, record, cloud, watch, recentDemand, policy, signal } = this.#deps;
     const now = this.#deps.now();
+    if (now.getTime() - this.#steppedAtMs > SLEPT_TICKS * policy.tickMs) watch.interrupted();
+    this.#steppedAtMs = now.getTime();
     if (isTick) await watch.look(signal);
     const listed = isTick ? await this.#list() : null;
     const running = (listed ?? []).filter((server) => server.status === 'running');
@@ -90,6 +96,7 @@ export class ScalingLoop {
         committedMicros: await books.readCommitted(now),
         listeningSince: watch.listeningSince,
         recentDemand,
+        bootEstimateMs: this.#deps.bootEstimateMs,
         serverOffers: policy.serverOffers,
       },
       now,

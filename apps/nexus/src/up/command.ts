@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 
-import { homeAt } from '../home.ts';
+import { homeAt, type Home } from '../home.ts';
 import { Problem } from '../problem.ts';
+import { hasRealCloud } from './cloud.ts';
 import { runFirstJob } from './first-job.ts';
+import { growAndShrink } from './grow-and-shrink.ts';
 import { startPlatform, type Platform } from './platform.ts';
 import { Screen } from './screen.ts';
 
@@ -10,6 +12,7 @@ interface UpOptions {
   once?: boolean;
   /** false: --no-first-job */
   firstJob: boolean;
+  cloud?: boolean;
   port: string;
   host: string;
 }
@@ -23,6 +26,7 @@ export function addUpCommand(program: Command, environment: NodeJS.ProcessEnv): 
     .description('start the platform on this machine and run a first job on it')
     .option('--once', 'stop after the first job')
     .option('--no-first-job', 'only start')
+    .option('--cloud', 'keep the simulated cloud: servers come and go with your own work, too')
     .option('--port <port>', 'port of the API', environment['PORT'] ?? '8000')
     .option('--host <address>', 'address to listen on', environment['HOST'] ?? '127.0.0.1')
     .action((options: UpOptions) => up(options, environment));
@@ -45,10 +49,13 @@ async function up(options: UpOptions, environment: NodeJS.ProcessEnv): Promise<v
   });
   try {
     screen.ready(platform.apiUrl, home);
-    const job = options.firstJob
-      ? runFirstJob({ home, environment, screen, signal: interrupted.signal })
-      : undefined;
-    const exitCode = (await job) ?? 0;
+    const exitCode = await runGuidedJobs(options, {
+      home,
+      environment,
+      screen,
+      platform,
+      signal: interrupted.signal,
+    });
     if (options.once) {
       process.exitCode = exitCode;
       return;
@@ -60,6 +67,31 @@ async function up(options: UpOptions, environment: NodeJS.ProcessEnv): Promise<v
     await stopWithin(platform);
   }
   process.exit();
+}
+
+interface Guided {
+  home: Home;
+  environment: NodeJS.ProcessEnv;
+  screen: Screen;
+  platform: Platform;
+  signal: AbortSignal;
+}
+
+/** Shows what the platform does, each part once. Returns the exit code of the first that failed. */
+async function runGuidedJobs(options: UpOptions, guided: Guided): Promise<number> {
+  const { environment, platform, signal } = guided;
+  const isReal = hasRealCloud(environment);
+  if (options.firstJob) {
+    const exitCode = await runFirstJob(guided);
+    if (exitCode !== 0 || signal.aborted) return exitCode;
+  }
+  if (!options.firstJob && options.cloud !== true && !isReal) return 0;
+  const cloud = await platform.startCloud();
+  if (!options.firstJob || isReal) return 0;
+  const { database } = platform;
+  const exitCode = await growAndShrink(guided, { cloud, database });
+  if (options.cloud !== true) await cloud.stop();
+  return exitCode;
 }
 
 function onInterrupt(): { promise: Promise<void>; signal: AbortSignal } {

@@ -7,37 +7,48 @@ import { fileURLToPath } from 'node:url';
 import type { Home } from '../home.ts';
 import type { Screen } from './screen.ts';
 
-export interface FirstJobOptions {
+export interface ExampleOptions {
   home: Home;
   environment: NodeJS.ProcessEnv;
   screen: Screen;
   signal: AbortSignal;
+  /** A folder of `examples/`. */
+  example: string;
+  /** What follows `rgrid`. */
+  command: readonly string[];
 }
+
+export type FirstJobOptions = Omit<ExampleOptions, 'example' | 'command'>;
 
 const EXAMPLE = 'word-count';
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
-const COMMAND = ['run', 'count_words.py', '--batch', 'texts/*.txt', '--force'];
+const COMMAND = ['run', '--force', 'count_words.py', '--batch', 'texts/*.txt'];
+
+/** The first guided job, and what came back from it. Returns its exit code. */
+export async function runFirstJob(options: FirstJobOptions): Promise<number> {
+  const { home, screen } = options;
+  screen.title('A first job: count the words of four texts, each in a sandbox of its own');
+  const exitCode = await runExample({ ...options, example: EXAMPLE, command: COMMAND });
+  if (exitCode === 0) await showOutputs(join(home.examples, EXAMPLE), screen);
+  return exitCode;
+}
 
 /** Runs an example through the grid as a user would, with the real command. Returns its exit code. */
-export async function runFirstJob({
-  home,
-  environment,
-  screen,
-  signal,
-}: FirstJobOptions): Promise<number> {
-  const folder = join(home.examples, EXAMPLE);
+export async function runExample(options: ExampleOptions): Promise<number> {
+  const { home, environment, screen, signal, example, command } = options;
+  const folder = join(home.examples, example);
   await mkdir(folder, { recursive: true });
   // A copy: results are written beside the script, and the repository stays clean.
-  await cp(join(ROOT, 'examples', EXAMPLE), folder, { recursive: true });
-  screen.title('A first job: count the words of four texts, each in a sandbox of its own');
+  await cp(join(ROOT, 'examples', example), folder, { recursive: true });
   screen.line(screen.dim(`  in ${folder}`));
   screen.line(
-    `  $ rgrid ${COMMAND.filter((word) => word !== '--force')
+    `  $ rgrid ${command
+      .filter((word) => word !== '--force')
       .map(quote)
       .join(' ')}`,
   );
   screen.line('');
-  const child = spawn(join(ROOT, 'bin', 'rgrid'), COMMAND, {
+  const child = spawn(join(ROOT, 'bin', 'rgrid'), [...command], {
     cwd: folder,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: {
@@ -51,7 +62,6 @@ export async function runFirstJob({
   signal.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
   await once(child, 'close');
   screen.line('');
-  if (child.exitCode === 0) await showOutputs(folder, screen);
   return child.exitCode ?? 1;
 }
 

@@ -14,12 +14,16 @@ import { createJoinToken } from '@nexus/orchestrator/join-tokens';
 import { loadEncryptionKey, prepareHome, type Home } from '../home.ts';
 import { ensureLocalKey } from '../keys/local-key.ts';
 import { Problem } from '../problem.ts';
+import { startCloud, type Cloud } from './cloud.ts';
 import { takeLock, type Lock } from './lock.ts';
 import { noteDatabaseUrl } from './running.ts';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
 export interface Platform {
   apiUrl: string;
+  database: Database;
+  /** The part that rents servers; it is stopped with the platform at the latest. */
+  startCloud(): Promise<Cloud>;
   stop(): Promise<void>;
 }
 
@@ -46,6 +50,7 @@ interface Parts {
   cluster?: Cluster;
   app?: App;
   worker?: WorkerProcess;
+  cloud?: Cloud;
 }
 
 /** The whole platform in one process, with an embedded database and a local worker. */
@@ -84,7 +89,15 @@ async function startParts(options: PlatformOptions, parts: Parts): Promise<Platf
   await ensureLocalKey(parts.app.database, home, apiUrl);
   options.onStep('worker');
   await startWorker(options, parts, { app: parts.app, apiUrl, logger });
-  return { apiUrl, stop: () => stopParts(parts) };
+  return {
+    apiUrl,
+    database: parts.app.database,
+    startCloud: async () => {
+      parts.cloud = await startCloud({ home, environment, databaseUrl, apiUrl });
+      return parts.cloud;
+    },
+    stop: () => stopParts(parts),
+  };
 }
 
 async function startDatabase(
@@ -165,6 +178,7 @@ async function requireFreePort({ host, port }: PlatformOptions): Promise<void> {
 }
 
 async function stopParts(parts: Parts): Promise<void> {
+  await parts.cloud?.stop();
   await parts.worker?.stop();
   await parts.app?.close();
   await parts.cluster?.stop();
