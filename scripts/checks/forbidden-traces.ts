@@ -9,7 +9,8 @@ interface Trace {
 }
 
 /** People that documents and tests may speak of. */
-const EXAMPLE_PEOPLE = '(?:you|me|user|alice|bob|ana|rgrid|nexus|runner|sandbox|script|nobody)';
+const EXAMPLE_PEOPLE =
+  '(?:you|me|user|alice|bob|ana|deploy|rgrid|nexus|runner|sandbox|script|nobody)';
 
 const ALWAYS: readonly Trace[] = [
   {

@@ -5,6 +5,7 @@ import { addDaemonCommand } from './daemon/command.ts';
 import { addKeyCommands } from './keys/commands.ts';
 import { Problem } from './problem.ts';
 import { addSimulateCommand } from './simulate/command.ts';
+import { addSystemdCommand } from './systemd/command.ts';
 import { addUpCommand } from './up/command.ts';
 
 const program = new Command('nexus')
@@ -17,6 +18,7 @@ addKeyCommands(program, process.env);
 addDaemonCommand(program, process.env);
 addSimulateCommand(program, process.env);
 addWorkerBundleCommand(program, process.env);
+addSystemdCommand(program);
 
 try {
   await program.parseAsync(process.argv);
