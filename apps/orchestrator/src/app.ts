@@ -17,6 +17,7 @@ import { registerBatchRoutes } from './batches/routes.ts';
 import { registerBlobRoutes } from './blobs/routes.ts';
 import type { Config } from './config.ts';
 import { registerCostRoutes } from './costs/routes.ts';
+import { settleServers } from './costs/settle-servers.ts';
 import { registerExecutionRoutes } from './executions/routes.ts';
 import { createMetrics } from './health/metrics.ts';
 import { registerHealthRoutes } from './health/routes.ts';
@@ -74,7 +75,11 @@ export async function createApp(config: Config, { logger }: { logger: Logger }):
   };
   const server = createHttpServer({ logger });
   await buildServer(server, deps, config);
-  const loops = [startLeaseWatch(deps, logger), startRetention(deps, config, logger)];
+  const loops = [
+    startLeaseWatch(deps, logger),
+    startSettlement(database, logger),
+    startRetention(deps, config, logger),
+  ];
   return {
     server,
     database,
@@ -127,6 +132,16 @@ async function registerUserScope(api: Api, deps: WorkerDeps): Promise<void> {
   registerExecutionRoutes(api, deps);
   registerPlatformRoutes(api, deps);
   registerCostRoutes(api, deps);
+}
+
+/** Nobody waits for it: until then costs are provisional. */
+const SETTLE_MS = 5000;
+
+function startSettlement(database: Database, logger: Logger): BackgroundLoop {
+  return startLoop({ name: 'settlement', intervalMs: SETTLE_MS, logger }, async (signal) => {
+    const servers = await settleServers(database, signal);
+    if (servers > 0) logger.info({ servers }, 'bills of servers split up');
+  });
 }
 
 const HOUR_MS = 3_600_000;

@@ -32,6 +32,8 @@ create table servers (
   reason text not null,
   delete_tries integer not null default 0,
   delete_tried_at timestamptz,
+  -- By the cloud's clock, when its delete was done: hours are counted to here. Null: it never said, gone_at is the latest.
+  deleted_at timestamptz,
   gone_at timestamptz,
   check ((cloud_id is null) = (created_at is null)),
   check (state <> 'booting' or cloud_id is not null)
@@ -75,7 +77,7 @@ create index workers_by_server on workers (server_id) where server_id is not nul
 
 -- owner: costs. A server that is gone, its bill split up for good.
 create table server_bills (
-  server_id text primary key references servers,
+  server_id text primary key references servers on delete cascade,
   total_micros bigint not null,
   executions_micros bigint not null,
   boot_micros bigint not null,
@@ -83,6 +85,12 @@ create table server_bills (
   ipv4_micros bigint not null,
   settled_at timestamptz not null default now(),
   check (total_micros = executions_micros + boot_micros + idle_micros + ipv4_micros)
+);
+
+-- owner: retention. Slot time of attempts that were deleted before the bill of their server was split up.
+create table forgotten_attempts (
+  server_id text primary key references servers on delete cascade,
+  slot_ms bigint not null
 );
 
 -- owner: queue

@@ -4,27 +4,36 @@ import {
   costSchema,
   estimateQuerySchema,
   estimateSchema,
+  executionCostListSchema,
+  executionCostsQuerySchema,
 } from '@nexus/grid/contract';
 
 import type { Api } from '../api.ts';
-import { readCost } from './costs.ts';
+import { listExecutionCosts, readCost } from './costs.ts';
 import { readEstimate } from './estimates.ts';
 
-export function registerCostRoutes(api: Api, deps: { database: Database }): void {
+const tags = ['costs'];
+
+export function registerCostRoutes(api: Api, { database }: { database: Database }): void {
   api.get(
     '/cost',
-    { schema: { tags: ['costs'], querystring: costQuerySchema, response: { 200: costSchema } } },
-    (request) => readCost(deps.database, request.caller.accountId, request.query),
+    { schema: { tags, querystring: costQuerySchema, response: { 200: costSchema } } },
+    (request) => readCost(database, request.caller.accountId, request.query),
+  );
+  api.get(
+    '/cost/executions',
+    {
+      schema: {
+        tags,
+        querystring: executionCostsQuerySchema,
+        response: { 200: executionCostListSchema },
+      },
+    },
+    (request) => listExecutionCosts(database, request.caller.accountId, request.query),
   );
   api.get(
     '/estimate',
-    {
-      schema: {
-        tags: ['costs'],
-        querystring: estimateQuerySchema,
-        response: { 200: estimateSchema },
-      },
-    },
-    (request) => readEstimate(deps.database, request.caller.accountId, request.query),
+    { schema: { tags, querystring: estimateQuerySchema, response: { 200: estimateSchema } } },
+    (request) => readEstimate(database, request.caller.accountId, request.query),
   );
 }

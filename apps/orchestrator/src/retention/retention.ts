@@ -1,7 +1,9 @@
-import type { Database, Queryable } from '@nexus/db';
+import { loadSql, type Database, type Queryable } from '@nexus/db';
 import type { BlobStore } from '@nexus/storage';
 
 import { tryLockBytesAlone } from '../blobs/byte-locks.ts';
+
+const forgetAttempts = loadSql(import.meta.url, './forget-attempts.sql');
 
 export interface RetentionDeps {
   database: Database;
@@ -80,16 +82,20 @@ async function cancelAbandoned(database: Database, before: Date): Promise<number
 
 /** One whose results a later batch has taken over stays as long as that one: the logs are with it. */
 async function deleteBatches(database: Database, before: Date): Promise<number> {
-  const deleted = await database.query(
-    `delete from batches where id in (
-       select b.id from batches b where b.finished_at < $1 and not exists (
+  return database.transaction(async (tx) => {
+    const ended = await tx.query<{ id: string }>(
+      `select b.id from batches b where b.finished_at < $1 and not exists (
          select 1 from executions e join executions r on r.reused_from = e.id
          where e.batch_id = b.id and r.batch_id <> b.id)
-       order by b.finished_at limit $2 for update of b skip locked
-     ) returning id`,
-    [before, BATCH_SIZE],
-  );
-  return deleted.length;
+       order by b.finished_at limit $2 for update of b skip locked`,
+      [before, BATCH_SIZE],
+    );
+    const ids = ended.map((batch) => batch.id);
+    if (ids.length === 0) return 0;
+    await tx.query(forgetAttempts, [ids]);
+    await tx.query('delete from batches where id = any($1)', [ids]);
+    return ids.length;
+  });
 }
 
 async function deleteManifests(database: Database, before: Date): Promise<number> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { batchIdSchema, executionIdSchema } from './identifiers.ts';
 import { textSchema } from './text.ts';
 
 export const workerSchema = z.object({
@@ -24,10 +25,46 @@ export const costQuerySchema = z.object({
   since: z.iso.datetime().optional(),
   until: z.iso.datetime().optional(),
 });
+
+const serverPartsSchema = z.object({
+  servers: z.number().int(),
+  /** What the cloud bills: the sum of the four that follow, to the micro-euro. */
+  totalMicros: z.number().int(),
+  executionsMicros: z.number().int(),
+  /** From the creation to the moment at which executions could run. */
+  bootMicros: z.number().int(),
+  /** Paid slots that nothing ran on. */
+  idleMicros: z.number().int(),
+  ipv4Micros: z.number().int(),
+});
+
+/** Of the whole grid, whoever asks: idle and boot time belong to nobody. */
+export const serverCostsSchema = serverPartsSchema.extend({
+  /** Included above; provisional, as these servers still run or have only just gone. */
+  running: serverPartsSchema,
+});
+export type ServerCosts = z.infer<typeof serverCostsSchema>;
+
+/** For servers, of the calendar month (UTC). */
+export const budgetSchema = z.object({
+  /** Null: none is set. */
+  limitMicros: z.number().int().nullable(),
+  /** Every hour that has started. */
+  committedMicros: z.number().int(),
+  /** What the servers that live may still come to at worst. */
+  reservedMicros: z.number().int(),
+  /** `warning` from 80 % committed on; `reached`: no server is made any more. */
+  level: z.enum(['ok', 'warning', 'reached']),
+  asOf: z.iso.datetime(),
+});
+export type Budget = z.infer<typeof budgetSchema>;
+
 export const costSchema = z.object({
   since: z.iso.datetime(),
   until: z.iso.datetime(),
   totalMicros: z.number().int(),
+  /** Of that, what may still change: it ran on servers whose bill is not split up yet. */
+  provisionalMicros: z.number().int(),
   slotSeconds: z.number(),
   executions: z.number().int(),
   days: z.array(
@@ -47,8 +84,34 @@ export const costSchema = z.object({
       costMicros: z.number().int(),
     }),
   ),
+  servers: serverCostsSchema,
+  /** Null: no daemon has ever planned here. */
+  budget: budgetSchema.nullable(),
 });
 export type Cost = z.infer<typeof costSchema>;
+
+export const executionCostsQuerySchema = costQuerySchema.extend({
+  /** Only of this batch; then of all time, unless a time is named. */
+  batch: batchIdSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(1000),
+  cursor: executionIdSchema.optional(),
+});
+/** In the order of their ids. */
+export const executionCostListSchema = z.object({
+  executions: z.array(
+    z.object({
+      executionId: executionIdSchema,
+      label: z.string(),
+      script: z.string(),
+      attempts: z.number().int(),
+      slotSeconds: z.number(),
+      costMicros: z.number().int(),
+      isProvisional: z.boolean(),
+    }),
+  ),
+  nextCursor: executionIdSchema.nullable(),
+});
+export type ExecutionCostList = z.infer<typeof executionCostListSchema>;
 
 export const estimateQuerySchema = z.object({
   script: textSchema.max(4096),

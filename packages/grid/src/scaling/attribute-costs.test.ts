@@ -12,24 +12,39 @@ const LIFE: ServerLife = {
   endAtMs: HOUR,
   slots: 2,
   attempts: [],
+  otherSlotMs: 0,
 };
 
 test('an hour is split by slot time into boot, executions and what stood idle', () => {
   const attempts = [
-    { executionId: 'a', startAtMs: 3 * MINUTE, endAtMs: 33 * MINUTE },
-    { executionId: 'b', startAtMs: 3 * MINUTE, endAtMs: 18 * MINUTE },
-    { executionId: 'a', startAtMs: 40 * MINUTE, endAtMs: 43 * MINUTE },
+    { startAtMs: 3 * MINUTE, endAtMs: 33 * MINUTE },
+    { startAtMs: 3 * MINUTE, endAtMs: 18 * MINUTE },
+    { startAtMs: 40 * MINUTE, endAtMs: 43 * MINUTE },
   ];
   expect(attributeCosts({ ...LIFE, attempts })).toEqual({
     totalMicros: 9600,
-    ipv4Micros: 800,
+    executionsMicros: 3520,
     bootMicros: 440,
     idleMicros: 4840,
-    executions: [
-      { executionId: 'a', costMicros: 2420 },
-      { executionId: 'b', costMicros: 1100 },
-    ],
+    ipv4Micros: 800,
+    attemptMicros: [2200, 1100, 220],
   });
+});
+
+test('attempts that are not told one by one count as those that are', () => {
+  const attempts = [{ startAtMs: 3 * MINUTE, endAtMs: 33 * MINUTE }];
+  expect(attributeCosts({ ...LIFE, attempts, otherSlotMs: 18 * MINUTE })).toMatchObject({
+    executionsMicros: 3520,
+    idleMicros: 4840,
+    attemptMicros: [2200],
+  });
+});
+
+test('attempts that were fetched ahead share what there is', () => {
+  const attempts = Array.from({ length: 8 }, () => ({ startAtMs: 30 * MINUTE, endAtMs: HOUR }));
+  const parts = attributeCosts({ ...LIFE, registeredAtMs: 0, attempts });
+  expect(parts).toMatchObject({ idleMicros: 0, bootMicros: 0, executionsMicros: 8800 });
+  expect(parts.attemptMicros).toEqual(attempts.map(() => 1100));
 });
 
 test('the paid rest of the last hour is idle', () => {
@@ -43,14 +58,13 @@ test('a server that never came up is all boot and idle rest', () => {
   expect(attributeCosts({ ...LIFE, registeredAtMs: null, endAtMs: 6 * MINUTE })).toMatchObject({
     bootMicros: 880,
     idleMicros: 7920,
-    executions: [],
+    executionsMicros: 0,
   });
 });
 
 // Row 46.
 test('the parts add up to the bill, to the micro-euro', () => {
   const attempt = fc.record({
-    executionId: fc.constantFrom('a', 'b', 'c', 'd'),
     startAtMs: fc.nat(5 * HOUR),
     endAtMs: fc.nat(5 * HOUR),
   });
@@ -62,17 +76,16 @@ test('the parts add up to the bill, to the micro-euro', () => {
     endAtMs: fc.integer({ min: HOUR, max: 1000 * HOUR }),
     slots: fc.integer({ min: 1, max: 64 }),
     attempts: fc.array(attempt, { maxLength: 30 }),
+    otherSlotMs: fc.oneof(fc.constant(0), fc.nat(100 * HOUR)),
   });
   fc.assert(
     fc.property(life, (given) => {
-      const parts = attributeCosts(given);
-      const each = [
-        parts.ipv4Micros,
-        parts.bootMicros,
-        parts.idleMicros,
-        ...parts.executions.map(({ costMicros }) => costMicros),
-      ];
-      expect(each.reduce((sum, micros) => sum + micros, 0)).toBe(parts.totalMicros);
+      const { totalMicros, attemptMicros, ...lines } = attributeCosts(given);
+      const sum = (all: readonly number[]) => all.reduce((total, micros) => total + micros, 0);
+      expect(sum(Object.values(lines))).toBe(totalMicros);
+      if (given.otherSlotMs === 0) expect(sum(attemptMicros)).toBe(lines.executionsMicros);
+      expect(sum(attemptMicros)).toBeLessThanOrEqual(lines.executionsMicros);
+      const each = [...Object.values(lines), ...attemptMicros];
       expect(each.every((micros) => Number.isInteger(micros) && micros >= 0)).toBe(true);
     }),
   );

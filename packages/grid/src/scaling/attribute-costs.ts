@@ -1,31 +1,34 @@
-import { billMicros, type Rent } from './hours.ts';
+import { billMicros, HOUR_MS, startedHours, type Rent } from './hours.ts';
 
 /** A server's life, and what ran on it, for its bill to be split. */
 export interface ServerLife extends Rent {
   readonly createdAtMs: number;
   /** Null: its worker never registered. */
   readonly registeredAtMs: number | null;
-  /** When the cloud confirmed its end; or now, for what it has cost so far. */
+  /** When the cloud's delete of it was done; or now, for what it has cost so far. */
   readonly endAtMs: number;
   readonly slots: number;
   readonly attempts: readonly AttemptTime[];
+  /** Of attempts that are not told one by one. */
+  readonly otherSlotMs: number;
 }
 
 export interface AttemptTime {
-  readonly executionId: string;
   readonly startAtMs: number;
   readonly endAtMs: number;
 }
 
 export interface CostParts {
-  /** What the cloud bills: the sum of all that follows, to the micro-euro. */
+  /** What the cloud bills: executions, boot, idle and IPv4, to the micro-euro. */
   readonly totalMicros: number;
-  readonly ipv4Micros: number;
+  readonly executionsMicros: number;
   /** From creation to the first moment at which an execution could run. */
   readonly bootMicros: number;
   /** Slots that nothing ran on, the unused rest of the last hour included. */
   readonly idleMicros: number;
-  readonly executions: readonly { readonly executionId: string; readonly costMicros: number }[];
+  readonly ipv4Micros: number;
+  /** Of `executionsMicros`, the share of each attempt in their order; the rest is that of all others. */
+  readonly attemptMicros: readonly number[];
 }
 
 /** Splits the started hours of a server by slot time into what ran on it, what did not, and what it took to be there. */
@@ -33,40 +36,26 @@ export function attributeCosts(life: ServerLife): CostParts {
   const totalMicros = billMicros(life, life);
   const ipv4Micros = billMicros({ ...life, priceMicrosPerHour: 0 }, life);
   const serverMicros = totalMicros - ipv4Micros;
-  const paidMs = paidTimeMs(life);
-  const bootMs = Math.max(
-    0,
-    Math.min(life.registeredAtMs ?? life.endAtMs, life.endAtMs) - life.createdAtMs,
-  );
-  const used = slotTimes(life);
-  const usedMs = [...used.values()].reduce((sum, ms) => sum + ms, 0);
+  const attemptMs = life.attempts.map((attempt) => slotTimeMs(attempt, life));
+  const usedMs = attemptMs.reduce((sum, ms) => sum + ms, life.otherSlotMs);
+  const bootMs = bootTimeMs(life);
+  const paidMs = startedHours(life.endAtMs - life.createdAtMs) * HOUR_MS;
+  // Leases that were fetched ahead overlap: together they may take more slots than there are.
   const idleMs = Math.max(0, (paidMs - bootMs) * life.slots - usedMs);
-  const [boot = 0, idle = 0, ...shares] = splitMicros(serverMicros, [
-    bootMs * life.slots,
-    idleMs,
-    ...used.values(),
-  ]);
-  const executions = [...used.keys()].map((executionId, index) => ({
-    executionId,
-    costMicros: shares[index] ?? 0,
-  }));
-  return { totalMicros, ipv4Micros, bootMicros: boot, idleMicros: idle, executions };
+  const weights = [bootMs * life.slots, idleMs, life.otherSlotMs, ...attemptMs];
+  const [bootMicros = 0, idleMicros = 0, , ...attemptMicros] = splitMicros(serverMicros, weights);
+  const executionsMicros = serverMicros - bootMicros - idleMicros;
+  return { totalMicros, executionsMicros, bootMicros, idleMicros, ipv4Micros, attemptMicros };
 }
 
-function paidTimeMs(life: ServerLife): number {
-  const hourOnly = { priceMicrosPerHour: 1, ipv4MicrosPerHour: 0 };
-  return billMicros(hourOnly, life) * 3_600_000;
+function bootTimeMs({ createdAtMs, registeredAtMs, endAtMs }: ServerLife): number {
+  return Math.max(0, Math.min(registeredAtMs ?? endAtMs, endAtMs) - createdAtMs);
 }
 
-/** Slot time of each execution within the server's life; several attempts of one are added up. */
-function slotTimes({ attempts, createdAtMs, endAtMs }: ServerLife): Map<string, number> {
-  const times = new Map<string, number>();
-  for (const attempt of attempts) {
-    const from = Math.max(createdAtMs, attempt.startAtMs);
-    const ms = Math.max(0, Math.min(endAtMs, attempt.endAtMs) - from);
-    times.set(attempt.executionId, (times.get(attempt.executionId) ?? 0) + ms);
-  }
-  return times;
+/** Within the server's life: its clock and the cloud's may differ. */
+function slotTimeMs(attempt: AttemptTime, { createdAtMs, endAtMs }: ServerLife): number {
+  const startAtMs = Math.max(createdAtMs, attempt.startAtMs);
+  return Math.max(0, Math.min(endAtMs, attempt.endAtMs) - startAtMs);
 }
 
 /** Integer shares of a total in proportion to the weights, by largest remainder: they add up exactly. */

@@ -32,16 +32,25 @@ function noticesOfRefusals({ snapshot, nowMs }: Situation): Notice[] {
   ];
 }
 
-function noticesOfBudget({
+/** `reached`: what is committed and what may still come to it at worst leave nothing for a new server. */
+export function budgetLevel({
   limitMicros,
   committedMicros,
   reservedMicros,
-}: BudgetOutlook): Notice[] {
-  if (limitMicros === null) return [];
-  const of = `${eurosText(committedMicros)} of ${eurosText(limitMicros)} this month`;
-  if (committedMicros + reservedMicros >= limitMicros)
-    return [{ code: 'budget_reached', message: `the budget is used up or spoken for: ${of}` }];
-  if (committedMicros >= WARN_SHARE * limitMicros)
-    return [{ code: 'budget_warning', message: `most of the budget is used: ${of}` }];
-  return [];
+}: BudgetOutlook): 'ok' | 'warning' | 'reached' {
+  if (limitMicros === null) return 'ok';
+  if (committedMicros + reservedMicros >= limitMicros) return 'reached';
+  return committedMicros >= WARN_SHARE * limitMicros ? 'warning' : 'ok';
+}
+
+function noticesOfBudget(budget: BudgetOutlook): Notice[] {
+  const of = `${eurosText(budget.committedMicros)} of ${eurosText(budget.limitMicros ?? 0)} this month`;
+  switch (budgetLevel(budget)) {
+    case 'ok':
+      return [];
+    case 'warning':
+      return [{ code: 'budget_warning', message: `most of the budget is used: ${of}` }];
+    case 'reached':
+      return [{ code: 'budget_reached', message: `the budget is used up or spoken for: ${of}` }];
+  }
 }
