@@ -5,6 +5,7 @@ import type {
   Cost,
   Estimate,
   Execution,
+  ExecutionCostList,
   ExecutionList,
   LogEvent,
   Manifest,
@@ -87,6 +88,10 @@ export const asCost = check<Cost>('cost', {
   totalMicros: 'number',
   days: 'array',
   batches: 'array',
+  servers: 'object',
+});
+export const asExecutionCostList = check<ExecutionCostList>('list of costs', {
+  executions: 'array',
 });
 export const asEstimate = check<Estimate>('estimate', { medianMs: 'number', options: 'array' });
 export const asWhoami = check<{ account: string; keyName: string }>('answer to who am I', {

@@ -7,6 +7,7 @@ import type {
   Cost,
   Estimate,
   Execution,
+  ExecutionCostList,
   ExecutionList,
   LogEvent,
   Manifest,
@@ -115,6 +116,10 @@ export class GridApi {
 
   async getCost(query: Query): Promise<Cost> {
     return checks.asCost(await this.#get('/cost', query));
+  }
+
+  async listExecutionCosts(query: Query): Promise<ExecutionCostList> {
+    return checks.asExecutionCostList(await this.#get('/cost/executions', query));
   }
 
   async getEstimate(query: Query): Promise<Estimate> {

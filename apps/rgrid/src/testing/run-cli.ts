@@ -54,7 +54,7 @@ export function makeFolder(name: string, files: Readonly<Record<string, string>>
 
 /** One command line from words to exit code, in this process. */
 export async function runCli(
-  platform: FakePlatform,
+  platform: Pick<FakePlatform, 'url' | 'key'>,
   words: readonly string[],
   options: CliOptions,
 ): Promise<CliResult> {

@@ -1,19 +1,19 @@
-import type { Cost } from '@nexus/grid/contract';
-
+import type { GridApi } from '../api/grid-api.ts';
 import { withPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
+import { costText, executionsText, totalMicros, type ExecutionCost } from '../costs/cost-text.ts';
+import { resolveId } from '../executions/resolve-id.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { COMMON_FLAGS, JSON_FLAG } from '../flags/flag.ts';
 import { parseWords } from '../flags/parse-words.ts';
 import { parseTime } from '../flags/values.ts';
 import { usageProblem } from '../problem.ts';
-import { renderTable, type Column } from '../terminal/table.ts';
-import { formatDuration, formatEuros, plural } from '../terminal/text.ts';
 import type { Verb } from './verb.ts';
 
 export const verb: Verb = {
-  usage: 'cost',
-  about: 'Show what runs have cost, by day and by batch (the last 7 days).',
+  usage: 'cost [ID]',
+  about:
+    'Show what runs have cost, by day and by batch (the last 7 days), what the servers under them were billed,\nand the budget of the month. With an ID, or --executions: by execution.',
   flags: [
     {
       name: 'since',
@@ -21,8 +21,10 @@ export const verb: Verb = {
       help: '2026-11-01, 2026-11-01T08:00, or how long ago (7d, 12h)',
     },
     { name: 'until', value: 'TIME', help: 'the same; now without it' },
+    { name: 'executions', help: 'each execution by itself, the dearest first' },
     JSON_FLAG,
   ],
+  completes: 'id',
   run: cost,
 };
 
@@ -30,42 +32,46 @@ const WEEK_MS = 7 * 86_400_000;
 
 async function cost(context: Context, words: readonly string[]): Promise<ExitCode> {
   const { flags, positionals } = parseWords(words, [...verb.flags, ...COMMON_FLAGS]);
-  if (positionals.length > 0)
-    throw usageProblem('rgrid cost takes no arguments (--since, --until)');
+  const [id, ...more] = positionals;
+  if (more.length > 0) throw usageProblem('rgrid cost takes one id at most (--since, --until)');
   const now = Date.now();
-  const since = parseTime('since', flags.text('since'), now) ?? new Date(now - WEEK_MS);
+  const since = parseTime('since', flags.text('since'), now);
   const until = parseTime('until', flags.text('until'), now);
-  const query = { since: since.toISOString(), until: until?.toISOString() };
-  const answer = await withPlatform(context, flags.text('profile'), (api) => api.getCost(query));
-  await context.stdout.write(flags.has('json') ? `${JSON.stringify(answer)}\n` : costText(answer));
+  const asked = { since: since?.toISOString(), until: until?.toISOString() };
+  const text = await withPlatform(context, flags.text('profile'), async (api) => {
+    if (id === undefined && !flags.has('executions')) {
+      const lastWeek = new Date(now - WEEK_MS).toISOString();
+      const answer = await api.getCost({ ...asked, since: asked.since ?? lastWeek });
+      return flags.has('json') ? toJson(answer) : costText(answer);
+    }
+    const executions = await collect(api, id, asked);
+    return flags.has('json')
+      ? toJson({ totalMicros: totalMicros(executions), executions })
+      : executionsText(executions);
+  });
+  await context.stdout.write(text);
   return EXIT.ok;
 }
 
-interface Spent {
-  executions: number;
-  slotSeconds: number;
-  costMicros: number;
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
 }
 
-function costText(answer: Cost): string {
-  const total = `${formatEuros(answer.totalMicros)} for ${plural(answer.executions, 'execution')}, ${formatDuration(answer.slotSeconds * 1000)} of computing\nfrom ${answer.since.slice(0, 16)} to ${answer.until.slice(0, 16)} UTC\n`;
-  if (answer.executions === 0) return total;
-  const shared: Column<Spent>[] = [
-    { title: 'RUNS', value: (row) => String(row.executions), isRight: true },
-    { title: 'TIME', value: (row) => formatDuration(row.slotSeconds * 1000), isRight: true },
-    { title: 'COST', value: (row) => formatEuros(row.costMicros), isRight: true },
-  ];
-  const days = renderTable<Cost['days'][number]>(
-    [{ title: 'DAY', value: (row) => row.day }, ...shared],
-    answer.days,
-  );
-  const batches = renderTable<Cost['batches'][number]>(
-    [
-      { title: 'BATCH', value: (row) => row.batchId },
-      { title: 'SCRIPT', value: (row) => row.script },
-      ...shared,
-    ],
-    answer.batches,
-  );
-  return `${total}\n${days}\n${batches}`;
+async function collect(
+  api: GridApi,
+  id: string | undefined,
+  asked: { since: string | undefined; until: string | undefined },
+): Promise<ExecutionCost[]> {
+  const target = id === undefined ? undefined : await resolveId(api, id);
+  const batch = target?.id.split('-', 1)[0];
+  const found: ExecutionCost[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await api.listExecutionCosts({ ...asked, batch, cursor });
+    found.push(...page.executions);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return target?.kind === 'execution'
+    ? found.filter((row) => row.executionId === target.id)
+    : found;
 }
