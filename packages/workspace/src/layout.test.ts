@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { FileEntry, ManifestEntry } from '@nexus/grid/contract';
 
 import { findFile } from './find-file.ts';
-import { planLayout } from './layout.ts';
+import { findRelocations, planLayout } from './layout.ts';
 
 function file(path: string): FileEntry {
   return { type: 'file', path, mode: 0o644, sizeBytes: 0, sha256: 'a'.repeat(64) };
@@ -91,6 +91,21 @@ test.each<[string, Given, Partial<ReturnType<typeof plan>>]>([
       ],
       entries: ['/home/ana/project/main.py', '/rgrid/usr/share/dict/words'],
       topFolders: ['/home', '/rgrid'],
+    },
+  ],
+  [
+    'a folder where the system is, and a file in it, however they are written',
+    {
+      paths: ['main.py', '/etc/app/conf/a.ini'],
+      args: ['/etc/app', '--conf=/etc/app/conf/', '/etc/app/../app/conf/a.ini', '/etc/other'],
+    },
+    {
+      args: [
+        '/rgrid/etc/app',
+        '--conf=/rgrid/etc/app/conf/',
+        '/rgrid/etc/app/conf/a.ini',
+        '/etc/other',
+      ],
     },
   ],
   [
@@ -206,4 +221,13 @@ describe('the file behind a path', () => {
       expect(findFile(entries, path)).toBeUndefined();
     },
   );
+});
+
+test('arguments that are other paths inside are told, each once', () => {
+  const project = { entries: ['main.py', '/etc/hosts', '/srv/a'].map((path) => file(path)) };
+  const spec = { root: '/home/ana/project', script: 'main.py', workingDirectory: '' };
+  const args = ['/etc/hosts', '--in=/etc/hosts', '/srv/a', 'main.py', '/etc/passwd'];
+  expect(findRelocations({ spec, project, input: null, args })).toEqual([
+    { path: '/etc/hosts', inside: '/rgrid/etc/hosts' },
+  ]);
 });

@@ -52,6 +52,7 @@ export function planLayout({ spec, project, input, args }: LayoutRequest): Layou
     ? [...project.entries.filter((entry) => entry.path !== input.path), input]
     : project.entries;
   const entries = all.map((entry) => ({ ...entry, path: place(entry.path) }));
+  const moved = movedPaths({ spec, project, input });
   const cwd = posix.join(root, spec.workingDirectory);
   return {
     root,
@@ -59,11 +60,7 @@ export function planLayout({ spec, project, input, args }: LayoutRequest): Layou
     script: spec.script.startsWith('/')
       ? relocate(spec.script)
       : asOperand(posix.relative(cwd, posix.join(root, spec.script))),
-    args: relocateArguments(args, [
-      spec.root,
-      ...project.entries.map((entry) => entry.path),
-      input?.path ?? '',
-    ]),
+    args: args.map((arg) => relocateArgument(arg, moved)),
     entries,
     topFolders: [...new Set([root, ...entries.map((entry) => entry.path)].map(topFolder))],
   };
@@ -80,20 +77,56 @@ function relocate(path: string): string {
   return isInTheWay ? posix.join(MOVED, path) : path;
 }
 
+/** A path that the script sees under another name than the person typed. */
+export interface Relocation {
+  path: string;
+  inside: string;
+}
+
+/** The arguments that are other paths inside, each once. */
+export function findRelocations({ args, ...files }: LayoutRequest): Relocation[] {
+  const moved = movedPaths(files);
+  const paths = new Set(args.map((arg) => arg.slice(pathStart(arg))));
+  return [...paths].flatMap((path) => {
+    const inside = movedPath(path, moved);
+    return inside === undefined ? [] : [{ path, inside }];
+  });
+}
+
+type Moved = ReadonlyMap<string, string>;
+
+/** Files, and the folders they came in; not a top folder such as `/etc`, which the sandbox has itself. */
+function movedPaths({ spec, project, input }: Omit<LayoutRequest, 'args'>): Moved {
+  const files = [...project.entries.map((entry) => entry.path), input?.path ?? ''];
+  const outside = files.filter((path) => path.startsWith('/') && relocate(path) !== path);
+  const paths = new Set(relocate(spec.root) === spec.root ? [] : [spec.root]);
+  for (const file of outside) {
+    for (let path = file; path.lastIndexOf('/') > 0 && !paths.has(path);) {
+      paths.add(path);
+      path = posix.dirname(path);
+    }
+  }
+  return new Map([...paths].map((path) => [path, relocate(path)]));
+}
+
 // Only arguments that are such a path from end to end, alone or behind `--option=`: a path inside
 // other text may be anything.
-function relocateArguments(args: readonly string[], paths: readonly string[]): string[] {
-  const moved = new Map(
-    paths
-      .filter((path) => path.startsWith('/') && relocate(path) !== path)
-      .map((path) => [path, relocate(path)]),
-  );
-  if (moved.size === 0) return [...args];
-  return args.map((arg) => {
-    const at = arg.startsWith('-') ? arg.indexOf('=') + 1 : 0;
-    const target = moved.get(arg.slice(at));
-    return target === undefined ? arg : arg.slice(0, at) + target;
-  });
+function relocateArgument(arg: string, moved: Moved): string {
+  const start = pathStart(arg);
+  const inside = movedPath(arg.slice(start), moved);
+  return inside === undefined ? arg : arg.slice(0, start) + inside;
+}
+
+function movedPath(text: string, moved: Moved): string | undefined {
+  if (!text.startsWith('/')) return undefined;
+  const path = posix.normalize(text);
+  const folder = path.replace(/(.)\/$/, '$1');
+  const inside = moved.get(folder);
+  return inside === undefined ? undefined : inside + path.slice(folder.length);
+}
+
+function pathStart(arg: string): number {
+  return arg.startsWith('-') ? arg.indexOf('=') + 1 : 0;
 }
 
 function topFolder(path: string): string {

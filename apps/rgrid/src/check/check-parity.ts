@@ -7,20 +7,22 @@ import type { RunSession } from '../run/run-session.ts';
 import { submitRun } from '../run/submit-run.ts';
 import { renderTable, type Column } from '../terminal/table.ts';
 import { plural } from '../terminal/text.ts';
-import { compare, type Comparison } from './compare.ts';
+import { compare, relocationRows, type Comparison } from './compare.ts';
 import { StreamObserver, type Observation } from './observation.ts';
 
 /** `rgrid run --check`: the same here and on the grid, compared. Files here stay as they are. */
 export async function checkParity(session: RunSession): Promise<ExitCode> {
   const { screen, prepared } = session;
-  const { length } = prepared.submission.executions;
-  await screen.say(`running ${plural(length, 'execution')} here`);
+  const { executions, spec } = prepared.submission;
+  await screen.say(`running ${plural(executions.length, 'execution')} here`);
   const here = await observeHere(session);
   await screen.say('and on the grid');
   const there = await observeThere(session);
   const results = here.map((ours, index) => {
     const theirs = there[index];
-    return theirs ? compare(ours, theirs) : [];
+    const given = { args: executions[index]?.args ?? [], root: spec.root };
+    const rewritten = relocationRows(prepared.relocations, given);
+    return theirs ? [...rewritten, ...compare(ours, theirs)] : [];
   });
   return report(session, results);
 }

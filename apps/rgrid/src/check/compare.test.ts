@@ -1,7 +1,7 @@
 import type { ManifestEntry } from '@nexus/grid/contract';
 import { describe, expect, it } from 'vitest';
 
-import { compare } from './compare.ts';
+import { compare, relocationRows } from './compare.ts';
 import { StreamObserver, type Observation } from './observation.ts';
 
 interface Seen {
@@ -79,5 +79,26 @@ describe('compare', () => {
     ],
   ])('names a different %s: %j and %j', (what, here, there) => {
     expect(differences(here, there).map((row) => row.what)).toEqual([what]);
+  });
+});
+
+describe('paths that are others for the script', () => {
+  const relocations = [
+    { path: '/usr/src/app', inside: '/rgrid/usr/src/app' },
+    { path: '/etc/hosts', inside: '/rgrid/etc/hosts' },
+  ];
+
+  it('are differences of the executions that are given them', () => {
+    const args = ['--in=/etc/hosts'];
+    expect(relocationRows(relocations, { args, root: '/usr/src/app' })).toEqual([
+      {
+        what: 'project folder',
+        here: '/usr/src/app',
+        there: '/rgrid/usr/src/app',
+        isSame: false,
+      },
+      { what: 'argument', here: '/etc/hosts', there: '/rgrid/etc/hosts', isSame: false },
+    ]);
+    expect(relocationRows(relocations, { args: ['x'], root: '/home/ana' })).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import { formatBytes } from '@nexus/kit/bytes';
 import type { ManifestEntry } from '@nexus/grid/contract';
+import type { Relocation } from '@nexus/workspace/layout';
 
 import { stateWord } from '../run/outcome.ts';
 import { printable, shorten } from '../terminal/text.ts';
@@ -11,6 +12,18 @@ export interface Comparison {
   here: string;
   there: string;
   isSame: boolean;
+}
+
+/** A script run plainly here would be given, and may print, what stands on the left. */
+export function relocationRows(
+  relocations: readonly Relocation[],
+  { args, root }: { args: readonly string[]; root: string },
+): Comparison[] {
+  return relocations
+    .filter(
+      ({ path }) => path === root || args.some((arg) => arg === path || arg.endsWith(`=${path}`)),
+    )
+    .map(({ path, inside }) => row(path === root ? 'project folder' : 'argument', path, inside));
 }
 
 /** Everything that a script may be judged by, one row each. */

@@ -9,6 +9,7 @@ import type {
   SubmittedExecution,
 } from '@nexus/grid/contract';
 import { randomId } from '@nexus/kit/ids';
+import type { Relocation } from '@nexus/workspace/layout';
 
 import type { Context } from '../context.ts';
 import { gather } from '../project/gather.ts';
@@ -21,6 +22,7 @@ import type { BatchInput } from './expand-inputs.ts';
 import { executionIdentity, sharedIdentity } from './identity.ts';
 import type { RunPlan } from './plan-run.ts';
 import type { ScriptStdin } from './read-stdin.ts';
+import { relocationsOf } from './relocations.ts';
 
 export interface PreparedRun {
   plan: RunPlan;
@@ -29,6 +31,8 @@ export interface PreparedRun {
   totalBytes: number;
   /** What stays here although no rule says so. */
   notes: readonly string[];
+  /** What the script sees under another path. */
+  relocations: readonly Relocation[];
   /** What was sent at a manifest path. */
   sentEntry(path: string): ManifestEntry | undefined;
   /** Removes temporary files. */
@@ -57,12 +61,14 @@ export async function prepareRun(
   const stdin = await stdinOf(context, plan.options.stdin);
   const packed = await pack({ findings, inputs, cache });
   if (stdin) packed.sources.set(stdin.sha256, stdin.source);
+  const submission = submissionOf(plan, { packed, stdin, inputFiles });
   return {
     plan,
-    submission: submissionOf(plan, { packed, stdin, inputFiles }),
+    submission,
     sources: packed.sources,
     totalBytes: packed.totalBytes + (stdin?.sizeBytes ?? 0),
     notes: findings.notes,
+    relocations: relocationsOf(submission),
     sentEntry: entryFinder(packed),
     dispose: () => stdin?.dispose(),
   };

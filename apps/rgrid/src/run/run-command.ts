@@ -17,6 +17,7 @@ import { Interruption, type InterruptChoice } from './interruption.ts';
 import { parseRunWords, withWayOut, type RunWords, type RunWordsWorld } from './parse-run-words.ts';
 import { planRun, type RunPlan } from './plan-run.ts';
 import { prepareRun, type PreparedRun } from './prepare-run.ts';
+import { describeRelocations } from './relocations.ts';
 import { RUN_FLAGS } from './run-flags.ts';
 import type { RunSession } from './run-session.ts';
 import { submitRun } from './submit-run.ts';
@@ -42,6 +43,8 @@ export async function runCommand(context: Context, words: readonly string[]): Pr
   });
   try {
     for (const note of prepared.notes) await screen.say(note);
+    const relocated = describeRelocations(prepared.relocations);
+    if (relocated !== undefined) await screen.say(relocated);
     if (plan.options.isDryRun) {
       const { printDryRun } = await import('./dry-run.ts');
       return await printDryRun(context, prepared);

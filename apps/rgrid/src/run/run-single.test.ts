@@ -89,6 +89,13 @@ describe('rgrid run of one script', () => {
     );
   });
 
+  it('says once which arguments are other paths for the script, and why', async () => {
+    const { stderr } = await run('x.py', '/etc/hosts', '--in=/etc/hosts', 'lib/tool.py');
+    expect(stderr).toBe(
+      'rgrid: for the script /etc/hosts is /rgrid/etc/hosts: the sandbox has its own /etc\n',
+    );
+  });
+
   it('is one call and one stream when the platform has the files already', async () => {
     await run('x.py');
     platform.requests.length = 0;
