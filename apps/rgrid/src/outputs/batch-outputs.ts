@@ -20,6 +20,8 @@ export interface BatchOutputsOptions {
   /** The folder of each execution below it, by index. */
   folders: readonly string[];
   isFlat: boolean;
+  /** Ends it where it stands. */
+  signal?: AbortSignal;
 }
 
 /** Brings the outputs of a batch back as its executions end, a few at a time. */
@@ -30,6 +32,7 @@ export class BatchOutputs {
   #opened: { destination: Destination; ledger: Ledger } | undefined;
   #failure: unknown;
   #written = 0;
+  #left = 0;
   readonly #skipped: PlaceReport['skipped'] = [];
 
   constructor(options: BatchOutputsOptions) {
@@ -41,9 +44,18 @@ export class BatchOutputs {
     return this.#written;
   }
 
+  /** Executions whose outputs were left where they are, because of the signal. */
+  get left(): number {
+    return this.#left;
+  }
+
   /** Fetches the outputs of an ended execution in the background. */
   add(execution: Execution): void {
     if (!hasOutputs(execution) || this.#failure !== undefined) return;
+    if (this.#isStopped) {
+      this.#left += 1;
+      return;
+    }
     this.#waiting.push(execution);
     // Names of flat outputs depend on what all the others are called.
     if (!this.#options.isFlat && this.#lanes.size < LANES) this.#startLane();
@@ -58,7 +70,7 @@ export class BatchOutputs {
 
   /** Resolves once everything is here; throws what kept it from being written. */
   async finish(): Promise<void> {
-    if (this.#options.isFlat) await this.#placeFlat();
+    if (this.#options.isFlat) await this.#placeFlat().catch((error: unknown) => this.#fail(error));
     while (this.#lanes.size > 0) await Promise.all(this.#lanes);
     await reportSkipped(this.#options.screen, this.#skipped);
     if (this.#failure !== undefined) throw asError(this.#failure);
@@ -74,16 +86,27 @@ export class BatchOutputs {
       try {
         await this.place(next);
       } catch (error) {
-        // A disk that is full for one is full for all: nothing more is fetched.
-        this.#failure ??= error;
-        this.#waiting.length = 0;
+        this.#left += this.#isStopped ? 1 : 0;
+        this.#fail(error);
       }
     }
   }
 
+  get #isStopped(): boolean {
+    return this.#options.signal?.aborted ?? false;
+  }
+
+  /** A disk that is full for one is full for all: nothing more is fetched. */
+  #fail(error: unknown): void {
+    if (this.#isStopped) this.#left += this.#waiting.length;
+    else this.#failure ??= error;
+    this.#waiting.length = 0;
+  }
+
   async #placeFlat(): Promise<void> {
     const manifests = new Map<Execution, Manifest>();
-    const executions = this.#waiting.splice(0).sort((a, b) => a.index - b.index);
+    const executions = this.#waiting.toSorted((a, b) => a.index - b.index);
+    this.#options.signal?.throwIfAborted();
     await inLanes(executions, LANES, async (execution) => {
       manifests.set(execution, await this.#options.source.manifestOf(execution));
     });
@@ -97,6 +120,7 @@ export class BatchOutputs {
       const outputs = manifests.get(execution);
       if (outputs) await this.#place(execution, { outputs, prefix: '', rename: renames[position] });
     });
+    this.#waiting.length = 0;
   }
 
   async #place(

@@ -1,7 +1,7 @@
 import type { Execution, FileEntry, Manifest, ManifestEntry } from '@nexus/grid/contract';
 
 import type { GridApi } from '../api/grid-api.ts';
-import { downloadBlob } from './download-blob.ts';
+import { downloadBlob, type BlobDownload } from './download-blob.ts';
 
 /** Where outputs come from, and what is known of the files in their way. */
 export interface OutputsSource {
@@ -17,12 +17,12 @@ export interface OutputsSource {
 export function gridOutputs(
   api: GridApi,
   known: Pick<OutputsSource, 'home' | 'sent'>,
-  onBytes?: (count: number) => void,
+  transfer: Pick<BlobDownload, 'onBytes' | 'signal'> = {},
 ): OutputsSource {
   return {
     ...known,
     manifestOf: ({ id }) => api.getOutputs(id),
     fetch: (_execution, { sha256, sizeBytes }, path) =>
-      downloadBlob(api, { sha256, sizeBytes, path, ...(onBytes ? { onBytes } : {}) }),
+      downloadBlob(api, { sha256, sizeBytes, path, ...transfer }),
   };
 }

@@ -18,6 +18,7 @@ export class Interruption {
   readonly #options: InterruptionOptions;
   readonly #detach = new AbortController();
   readonly #cancel = new AbortController();
+  readonly #depart = new AbortController();
   readonly #stopListening: () => void;
   #isAsking = false;
 
@@ -36,6 +37,11 @@ export class Interruption {
     return this.#cancel.signal;
   }
 
+  /** Aborted when the person waits for nothing any more, be it that the run goes on or not: nothing is fetched then. */
+  get departed(): AbortSignal {
+    return this.#depart.signal;
+  }
+
   /** For reasons other than a signal: nobody reads the output any more, or the first failure ends it all. */
   requestCancel(): void {
     this.#cancel.abort();
@@ -48,7 +54,7 @@ export class Interruption {
   #onSignal(signal: 'SIGINT' | 'SIGTERM'): void {
     const { ask } = this.#options;
     if (signal === 'SIGTERM' || this.#isAsking || !ask) {
-      this.#cancel.abort();
+      this.#leave(this.#cancel);
       return;
     }
     this.#isAsking = true;
@@ -59,7 +65,12 @@ export class Interruption {
     const choice = await this.#options.screen.hold(ask).catch(() => 'cancel' as const);
     // The next Ctrl-C is the second one after any answer but "continue".
     this.#isAsking = choice !== 'continue';
-    if (choice === 'detach') this.#detach.abort();
-    if (choice === 'cancel') this.#cancel.abort();
+    if (choice === 'detach') this.#leave(this.#detach);
+    if (choice === 'cancel') this.#leave(this.#cancel);
+  }
+
+  #leave(way: AbortController): void {
+    this.#depart.abort();
+    way.abort();
   }
 }

@@ -16,7 +16,7 @@ import { gridOutputs } from '../outputs/outputs-source.ts';
 import { Problem } from '../problem.ts';
 import { plainProgress, renderProgress, type BatchProgress } from '../terminal/progress-bar.ts';
 import type { ScriptPiece } from '../terminal/screen.ts';
-import { printable, quoted } from '../terminal/text.ts';
+import { plural, printable, quoted } from '../terminal/text.ts';
 import { batchExitCode, failureLines, summaryLine, tally, type Failure } from './batch-result.ts';
 import { describeEnd, hasEnded } from './outcome.ts';
 import { reconnecting } from '../api/reconnect.ts';
@@ -92,7 +92,10 @@ class BatchFollower {
       await notices;
       await screen.hideBar();
     }
-    return isComplete ? this.#finish() : this.#explainUnfinished();
+    if (!isComplete) return this.#explainUnfinished();
+    // What has ended cannot be cancelled: from here on the person can only leave.
+    this.#watch.stop();
+    return this.#finish();
   }
 
   async #follow(): Promise<boolean> {
@@ -215,6 +218,7 @@ class BatchFollower {
       wasFailFast: this.#wasFailFast,
     });
     const outputExitCode = await this.#finishOutputs();
+    if (this.#outputs.left > 0) await this.#sayLeft();
     await screen.say(
       [summaryLine(result, Date.now() - this.#startedAt), ...this.#outputLine()].join('; '),
     );
@@ -227,12 +231,20 @@ class BatchFollower {
   async #finishOutputs(): Promise<ExitCode> {
     try {
       await this.#outputs.finish();
-      return EXIT.ok;
+      const isCut = this.#outputs.left > 0 && this.#session.interruption.cancelled.aborted;
+      return isCut ? EXIT.interrupted : EXIT.ok;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       await this.#session.screen.warn(error.message);
       return error.exitCode;
     }
+  }
+
+  async #sayLeft(): Promise<void> {
+    const executions = plural(this.#outputs.left, 'execution');
+    await this.#session.screen.warn(
+      `what ${executions} made stays on the platform: rgrid download ${this.#reply.batchId}`,
+    );
   }
 
   #outputLine(): string[] {
@@ -260,6 +272,7 @@ class BatchFollower {
       await screen.warn(
         `${batchId} has not stopped yet; the platform goes on stopping it (rgrid status ${batchId})`,
       );
+      if (this.#outputs.left > 0) await this.#sayLeft();
       return EXIT.interrupted;
     }
     await screen.warn(
@@ -272,7 +285,8 @@ class BatchFollower {
 function batchOutputs(session: RunSession, folder: string): BatchOutputs {
   const { submission, plan } = session.prepared;
   return new BatchOutputs({
-    source: gridOutputs(session.api, knownHere(session)),
+    source: gridOutputs(session.api, knownHere(session), { signal: session.interruption.departed }),
+    signal: session.interruption.departed,
     screen: session.screen,
     folder,
     folders: outputFolders(

@@ -27,6 +27,8 @@ export async function followSingle(session: RunSession, batchId: string): Promis
   const watch = watchCancel(session, batchId);
   try {
     const execution = await new LogFollower(session, executionId, watch).run();
+    // What has ended cannot be cancelled: from here on the person can only leave.
+    watch.stop();
     if (!execution)
       return { exitCode: await explainUnfinished(session, executionId), execution, outputs: [] };
     return await finish(session, execution);
@@ -36,19 +38,31 @@ export async function followSingle(session: RunSession, batchId: string): Promis
 }
 
 async function finish(session: RunSession, execution: Execution): Promise<SingleResult> {
-  const { screen, prepared } = session;
+  const { screen, prepared, interruption } = session;
   await explainEnd(session, execution);
   const exitCode = session.context.stdout.isClosed ? EXIT.brokenPipe : exitCodeOf(execution);
   if (prepared.plan.options.isRemoteOnly || !hasOutputs(execution))
     return { exitCode, execution, outputs: [] };
   try {
+    interruption.departed.throwIfAborted();
     return { exitCode, execution, outputs: await bringBack(session, execution) };
   } catch (error) {
+    if (interruption.departed.aborted) return leaveOutputs(session, execution, exitCode);
     // The script's own failure is what the caller has to know; a lost output matters if it succeeded.
     if (exitCode === EXIT.ok) throw error;
     await screen.warn(error instanceof Error ? error.message : String(error));
     return { exitCode, execution, outputs: [] };
   }
+}
+
+async function leaveOutputs(
+  { screen, interruption }: RunSession,
+  execution: Execution,
+  exitCode: ExitCode,
+): Promise<SingleResult> {
+  await screen.warn(`what it made stays on the platform: rgrid download ${execution.id}`);
+  const wasCancelled = interruption.cancelled.aborted && exitCode === EXIT.ok;
+  return { exitCode: wasCancelled ? EXIT.interrupted : exitCode, execution, outputs: [] };
 }
 
 async function bringBack(session: RunSession, execution: Execution): Promise<string[]> {
@@ -58,7 +72,10 @@ async function bringBack(session: RunSession, execution: Execution): Promise<str
   const { gridOutputs } = await import('../outputs/outputs-source.ts');
   const { reportOutputs } = await import('../outputs/report-outputs.ts');
   const bar = new TransferBar(session.screen, 'fetching', execution.outputs?.sizeBytes ?? 0);
-  const source = gridOutputs(session.api, knownHere(session), (count) => bar.onBytes(count));
+  const source = gridOutputs(session.api, knownHere(session), {
+    onBytes: (count) => bar.onBytes(count),
+    signal: session.interruption.departed,
+  });
   try {
     const report = await fetchOutputs(source, { execution, folder: outputFolder(session) });
     await reportOutputs(session.screen, report);
