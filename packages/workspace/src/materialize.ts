@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, lchownSync, mkdirSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -15,9 +24,13 @@ export interface Owner {
   gid: number;
 }
 
-/** What a file looked like before the script ran. ctime moves with every change and cannot be set back. */
+/**
+ * What a file or link looked like before the script ran. ctime moves with every change and cannot be set
+ * back, but also when only a mode or a name does; mtime moves when it is written. Reading moves neither.
+ */
 export interface Fingerprint {
   ctimeNs: bigint;
+  mtimeNs: bigint;
   inode: bigint;
   entry: ManifestEntry;
 }
@@ -47,11 +60,23 @@ export async function materialize(request: MaterializeRequest): Promise<void> {
     [...request.folders, ...parents, ...directories.map((entry) => entry.path)],
     owner,
   );
-  await inParallel(entries, (entry) => placeEntry(request, entry));
+  const time = timeBefore(Date.now());
+  await inParallel(entries, async (entry) => {
+    await placeEntry(request, entry);
+    if (entry.type !== 'directory') lutimesSync(join(tree, entry.path), time, time);
+  });
   // Last and deepest first: a folder without write permission must be filled before it is closed.
   for (const entry of directories.toSorted((a, b) => b.path.length - a.path.length)) {
     chmodSync(join(tree, entry.path), entry.mode);
   }
+}
+
+/**
+ * In seconds. Clocks of file systems tick every few milliseconds: what a script writes in the tick in which
+ * it was given the file would otherwise bear the same time.
+ */
+function timeBefore(now: number): number {
+  return Math.floor(now / 1000) - 1;
 }
 
 async function makeFolders(
@@ -108,17 +133,17 @@ export async function takeBaseline(
   // Folders that no entry names, made to hold those that are named.
   await inBites([...foldersAbove(entries.map((entry) => entry.path))], (path) => {
     const mode = statSync(join(tree, path)).mode & 0o777;
-    baseline.set(path, { ctimeNs: 0n, inode: 0n, entry: { type: 'directory', path, mode } });
+    baseline.set(path, fingerprint(join(tree, path), { type: 'directory', path, mode }));
   });
   await inBites(entries, (entry) => {
-    if (entry.type !== 'file') {
-      baseline.set(entry.path, { ctimeNs: 0n, inode: 0n, entry });
-      return;
-    }
-    const found = statSync(join(tree, entry.path), { bigint: true });
-    baseline.set(entry.path, { ctimeNs: found.ctimeNs, inode: found.ino, entry });
+    baseline.set(entry.path, fingerprint(join(tree, entry.path), entry));
   });
   return baseline;
+}
+
+function fingerprint(path: string, entry: ManifestEntry): Fingerprint {
+  const { ctimeNs, mtimeNs, ino: inode } = lstatSync(path, { bigint: true });
+  return { ctimeNs, mtimeNs, inode, entry };
 }
 
 const BITE = 64;

@@ -121,13 +121,38 @@ describe('what the script did comes back:', () => {
     expect(summary(changes)).toEqual(['a 644', 'b 644', 'c 755']);
   });
 
-  test('not what was only touched, written over with the same bytes, or replaced by the same', async () => {
-    const changes = await run({ touched: '1', rewritten: '2', replaced: '3' }, async (project) => {
-      await utimes(join(project, 'touched'), new Date(), new Date());
-      await writeFile(join(project, 'rewritten'), '2');
-      await writeFile(join(project, 'new'), '3');
-      await rename(join(project, 'new'), join(project, 'replaced'));
-    });
+  test('what was written anew, though its bytes are the same', async () => {
+    const changes = await run(
+      { touched: '1', rewritten: '2', replaced: '3' },
+      async (project) => {
+        await utimes(join(project, 'touched'), new Date(), new Date());
+        await writeFile(join(project, 'rewritten'), '2');
+        await writeFile(join(project, 'new'), '3');
+        await rename(join(project, 'new'), join(project, 'replaced'));
+        await rm(join(project, 'link'));
+        await symlink('touched', join(project, 'link'));
+      },
+      [{ type: 'symlink', path: `${ROOT}/link`, target: 'touched' }],
+    );
+    expect(summary(changes)).toEqual([
+      'link -> touched',
+      'replaced 644',
+      'rewritten 644',
+      'touched 644',
+    ]);
+  });
+
+  test('not what was only looked at, opened, linked to, or given the mode it had', async () => {
+    const changes = await run(
+      { read: '1', opened: '2', linked: '3', 'moded@600': '4' },
+      async (project) => {
+        await readFile(join(project, 'read'));
+        await utimes(join(project, 'read'), new Date(), (await stat(join(project, 'read'))).mtime);
+        await appendFile(join(project, 'opened'), '');
+        await link(join(project, 'linked'), join(project, '../elsewhere'));
+        await chmod(join(project, 'moded'), 0o600);
+      },
+    );
     expect(changes.manifest.entries).toEqual([]);
   });
 

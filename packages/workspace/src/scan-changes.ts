@@ -6,7 +6,7 @@ import type { Manifest, ManifestEntry } from '@nexus/grid/contract';
 import { systemErrorCode } from '@nexus/kit/errors';
 import { sha256OfFile } from '@nexus/kit/hash';
 
-import { inParallel, type Baseline } from './materialize.ts';
+import { inParallel, type Baseline, type Fingerprint } from './materialize.ts';
 
 export interface ScanRequest {
   tree: string;
@@ -18,7 +18,7 @@ export interface ScanRequest {
 }
 
 export interface Changes {
-  /** What the script made or changed, relative to the project folder. */
+  /** What the script made or wrote, be it the same bytes again, relative to the project folder. */
   manifest: Manifest;
   /** Names that cannot come back: special files, names that are not UTF-8, beyond the limit. */
   skipped: string[];
@@ -123,9 +123,12 @@ function isUntouched(baseline: Baseline, path: string, stats: BigIntStats): bool
   if (!before) return false;
   if (before.entry.type === 'directory')
     return stats.isDirectory() && Number(stats.mode & 0o777n) === before.entry.mode;
-  return (
-    before.entry.type === 'file' && before.ctimeNs === stats.ctimeNs && before.inode === stats.ino
-  );
+  return before.ctimeNs === stats.ctimeNs && !wasWritten(before, stats);
+}
+
+/** Another file in its place, or a write into it; not another name for it, a mode set, or a look at it. */
+function wasWritten(before: Fingerprint, stats: BigIntStats): boolean {
+  return before.inode !== stats.ino || before.mtimeNs !== stats.mtimeNs;
 }
 
 async function toEntry(
@@ -136,7 +139,8 @@ async function toEntry(
   const relative = posix.relative(request.root, path);
   const onDisk = join(request.tree, path);
   const mode = Number(stats.mode & 0o777n);
-  const before = request.baseline.get(path)?.entry;
+  const fingerprint = request.baseline.get(path);
+  const before = fingerprint && !wasWritten(fingerprint, stats) ? fingerprint.entry : undefined;
   if (stats.isDirectory()) return { type: 'directory', path: relative, mode };
   if (stats.isSymbolicLink()) {
     const bytes = await readlink(onDisk, { encoding: 'buffer' });
@@ -151,7 +155,7 @@ async function toEntry(
   }
   if ((mode & 0o400) === 0 && process.getuid?.() !== 0) await chmod(onDisk, mode | 0o400);
   const sha256 = await sha256OfFile(onDisk);
-  // Written over with the same bytes, or touched: nothing of it has to travel.
+  // Only its ctime moved: another name for it came or went, or a mode was set and set back.
   if (before?.type === 'file' && before.sha256 === sha256 && before.mode === mode) return undefined;
   return { type: 'file', path: relative, mode, sizeBytes: Number(stats.size), sha256 };
 }

@@ -93,8 +93,12 @@ export class Destination {
     renameSync(temporary, this.absolute(path));
   }
 
-  setMode(path: string, mode: number): void {
+  /** Returns whether it was another one. */
+  setMode(path: string, mode: number): boolean {
+    const before = this.look(path);
+    if (before === undefined || (before.mode & 0o777) === mode) return false;
     chmodSync(this.absolute(path), mode);
+    return true;
   }
 
   makeLink(path: string, target: string): void {

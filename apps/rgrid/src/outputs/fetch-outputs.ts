@@ -19,10 +19,11 @@ export async function fetchOutputs(
   request: FetchRequest,
 ): Promise<PlaceReport> {
   const { execution, folder, only } = request;
-  if (!hasOutputs(execution)) return { placed: [], written: 0, conflicts: [], skipped: [] };
+  const nothing = { placed: [], changed: [], written: 0, conflicts: [], skipped: [] };
+  if (!hasOutputs(execution)) return nothing;
   const outputs = await source.manifestOf(execution);
   const entries = only ? outputs.entries.filter((entry) => only.has(entry.path)) : outputs.entries;
-  if (entries.length === 0) return { placed: [], written: 0, conflicts: [], skipped: [] };
+  if (entries.length === 0) return nothing;
   const destination = openDestination(folder, execution.id);
   return placeOutputs({
     executionId: execution.id,

@@ -34,6 +34,8 @@ export interface PlaceRequest {
 export interface PlaceReport {
   /** Files and links that are now here with the content of the run, by path in the destination. */
   placed: string[];
+  /** Those of them that were not just so before. */
+  changed: string[];
   /** How many of them had to be fetched. */
   written: number;
   /** What was in the way was kept, and the output laid beside it. */
@@ -55,7 +57,13 @@ export async function placeOutputs(request: PlaceRequest): Promise<PlaceReport> 
 
 class OutputPlacer {
   readonly #request: PlaceRequest;
-  readonly #report: PlaceReport = { placed: [], written: 0, conflicts: [], skipped: [] };
+  readonly #report: PlaceReport = {
+    placed: [],
+    changed: [],
+    written: 0,
+    conflicts: [],
+    skipped: [],
+  };
   readonly #repositories: RepositoryFinder;
 
   constructor(request: PlaceRequest) {
@@ -195,10 +203,12 @@ class OutputPlacer {
     const { destination, ledger } = this.#request;
     switch (entry.type) {
       case 'file':
-        // Known as ours from now on, also when the bytes were here already.
-        ledger.record(path, entry.sha256);
-        if (placement === 'identical') destination.setMode(path, entry.mode);
-        else await this.#writeFile(entry, path);
+        if (placement === 'identical') {
+          await this.#adopt(entry, path);
+        } else {
+          ledger.record(path, entry.sha256);
+          await this.#writeFile(entry, path);
+        }
         break;
       case 'directory':
         if (placement === 'write') destination.makeFolder(path, entry.mode);
@@ -207,7 +217,18 @@ class OutputPlacer {
         destination.makeParent(path);
         if (placement === 'write') destination.makeLink(path, entry.target);
     }
-    if (placement === 'write' && entry.type !== 'directory') this.#report.written += 1;
+    if (placement === 'identical' || entry.type === 'directory') return;
+    this.#report.written += 1;
+    this.#report.changed.push(path);
+  }
+
+  /** The bytes are here already: known as ours from now on, unless they are what was sent, the person's own. */
+  async #adopt(entry: FileEntry, path: string): Promise<void> {
+    const { destination, ledger, sent } = this.#request;
+    const original = await sent(path);
+    if (original?.type !== 'file' || original.sha256 !== entry.sha256)
+      ledger.record(path, entry.sha256);
+    if (destination.setMode(path, entry.mode)) this.#report.changed.push(path);
   }
 
   async #writeFile(entry: FileEntry, path: string): Promise<void> {

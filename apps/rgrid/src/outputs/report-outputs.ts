@@ -5,7 +5,7 @@ import type { PlaceReport } from './place-outputs.ts';
 const SHOWN = 5;
 
 export async function reportOutputs(screen: Screen, report: PlaceReport): Promise<void> {
-  if (report.placed.length > 0) await screen.say(`wrote ${firstOf(report.placed)}`);
+  if (report.changed.length > 0) await screen.say(`wrote ${firstOf(report.changed)}`);
   await reportConflicts(screen, report);
   await reportSkipped(screen, report.skipped);
 }

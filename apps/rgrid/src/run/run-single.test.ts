@@ -227,6 +227,17 @@ describe('what comes back', () => {
     expect(stderr).toBe('rgrid: wrote made, state\n');
   });
 
+  it('is no news when it was written with the same bytes, and stays the person’s own', async () => {
+    const home = makeFolder('home');
+    outputs({ 'lib/tool.py': 'tool' });
+    const ran = await runCli(platform, ['run', 'x.py'], { cwd, home });
+    expect([ran.exitCode, ran.stderr]).toEqual([0, '']);
+    const { stderr } = await runCli(platform, ['download', 'k000000000aa-0'], { cwd, home });
+    expect(stderr).toBe('rgrid: 1 file is here already\n');
+    // Known as rgrid's it could be replaced by what another run made of it.
+    expect(existsSync(join(home, '.rgrid/ledger'))).toBe(false);
+  });
+
   it('is laid beside a file that changed here meanwhile', async () => {
     writeFileSync(join(cwd, 'state.json'), 'sent');
     platform.behave = () => {

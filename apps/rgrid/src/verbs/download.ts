@@ -84,6 +84,8 @@ async function downloadExecution({ context, api, screen, flags }: Job, id: strin
     );
   }
   await reportOutputs(screen, report);
+  if (report.placed.length > 0 && report.changed.length === 0)
+    await screen.say(`${plural(report.placed.length, 'file is', 'files are')} here already`);
   if (flags.has('json')) await context.stdout.line(JSON.stringify(report));
 }
 
