@@ -17,7 +17,7 @@ export type ExitCode = number;
 /** The table behind `rgrid help exit-codes` and the end of `rgrid --help`. */
 export const EXIT_CODE_HELP: readonly (readonly [string, string])[] = [
   ['0', 'done; for a batch: all succeeded, or no more failed than --allow-failures allows'],
-  ['N', 'run of one script: the exit code of the script itself'],
+  ['N', 'run of one script: the exit code of the script itself; 128 + S if signal S ended it'],
   ['1', 'a batch with failures; --check found a difference; what was asked for is not there'],
   ['2', 'the command line, a file or a setting is wrong; nothing was uploaded'],
   ['74', 'the run succeeded, but its outputs could not be written here'],
@@ -25,6 +25,7 @@ export const EXIT_CODE_HELP: readonly (readonly [string, string])[] = [
   ['125', 'the platform could not be reached, refused the request or lost the run'],
   ['126', 'the script could not be started (runtime, image or dependencies)'],
   ['130', 'cancelled, here or elsewhere'],
-  ['137', 'the script ran into its --memory'],
+  ['137', 'the script ran into its --memory; where stderr says SIGKILL, that signal ended it'],
   ['141', 'stdout was closed by its reader while a script was still writing'],
+  ['153', 'the script ran into its --disk'],
 ];

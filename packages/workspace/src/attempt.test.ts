@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { DEFAULT_LIMITS, type FileEntry, type ManifestEntry } from '@nexus/grid/contract';
+import {
+  DEFAULT_LIMITS,
+  type FileEntry,
+  type Limits,
+  type ManifestEntry,
+} from '@nexus/grid/contract';
 import { sha256 } from '@nexus/kit/hash';
 import { createDriver, type SandboxDriver } from '@nexus/sandbox';
 import { has } from '@nexus/testkit';
@@ -24,6 +29,7 @@ interface Job {
   args?: string[];
   env?: Record<string, string>;
   workingDirectory?: string;
+  limits?: Partial<Limits>;
 }
 
 describe.each([
@@ -85,7 +91,7 @@ describe.each([
             dependencies: [],
             stdin: null,
           },
-          limits: { ...DEFAULT_LIMITS, timeoutSeconds: 30 },
+          limits: { ...DEFAULT_LIMITS, timeoutSeconds: 30, ...job.limits },
         },
         project: { entries: [...entries, ...(job.others ?? [])] },
         input: null,
@@ -129,6 +135,16 @@ describe.each([
         paths: ['sub/out.txt'],
       });
       expect(await readFile(result.pathOf('sub/out.txt'), 'utf8')).toBe('made');
+    });
+
+    test('ends a script that writes too much with a code of its own', async () => {
+      const script = 'f = open("out", "wb")\nwhile True: f.write(bytes(1 << 20))';
+      const limits = { diskBytes: 8 << 20 };
+      expect(await run({ files: { 'main.py': script }, limits })).toMatchObject({
+        outcome: 'failed',
+        exitCode: 153,
+        reason: 'it wrote more than its --disk limit',
+      });
     });
 
     test('runs a script whose name looks like an option', async () => {

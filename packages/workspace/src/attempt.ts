@@ -275,7 +275,8 @@ function judge({ outcome }: SandboxExit): Judgement {
     case 'timed_out':
       return { outcome: 'timed_out', exitCode: 124, reason: 'it ran longer than its --timeout' };
     case 'disk_full':
-      return { outcome: 'failed', exitCode: null, reason: 'it wrote more than its disk limit' };
+      // 128 + SIGXFSZ, as a shell says of a script that a file-size limit has ended.
+      return { outcome: 'failed', exitCode: 153, reason: 'it wrote more than its --disk limit' };
     case 'cancelled':
       return { outcome: 'cancelled', exitCode: null, reason: null };
     case 'not_started':

@@ -1,7 +1,7 @@
 import { formatBytes } from '@nexus/kit/bytes';
 import type { Batch, Execution, StateCounts } from '@nexus/grid/contract';
 
-import { stateWord } from '../run/outcome.ts';
+import { exitCodeText, stateWord } from '../run/outcome.ts';
 import type { Output } from '../terminal/output.ts';
 import { formatDuration, formatEuros, plural, printable, quoted } from '../terminal/text.ts';
 
@@ -68,7 +68,7 @@ export function executionFields(
   const fields: [string, string | undefined][] = [
     ['execution', execution.id],
     ['state', paintState(output, execution.state)],
-    ['exit code', execution.exitCode?.toString()],
+    ['exit code', execution.exitCode === null ? undefined : exitCodeText(execution)],
     ['reason', execution.reason === null ? undefined : printable(execution.reason)],
     ['waiting', describeWaitingField(execution, now)],
     ['command', [execution.script, ...execution.args].map(quoted).join(' ')],

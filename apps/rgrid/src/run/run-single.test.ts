@@ -37,12 +37,34 @@ describe('rgrid run of one script', () => {
     [{ state: 'out_of_memory', exitCode: 137 }, 137],
     [{ state: 'cancelled', exitCode: null }, 130],
     [{ state: 'lost', exitCode: null }, 125],
+    [{ state: 'failed', exitCode: 153, reason: 'it wrote more than its --disk limit' }, 153],
     [{ state: 'failed', exitCode: null, reason: 'pip could not install nothing==9' }, 126],
   ];
 
   it.each(ends)('that ends as %j exits with %i', async (behaviour, exitCode) => {
     platform.behave = () => behaviour;
     expect((await run('x.py')).exitCode).toBe(exitCode);
+  });
+
+  it.each<[Behaviour, string]>([
+    [{ exitCode: 3 }, ''],
+    [{ exitCode: 137 }, ' failed with exit code 137 (SIGKILL, not its --memory limit)\n'],
+    [{ exitCode: 139 }, ' failed with exit code 139 (SIGSEGV)\n'],
+    [
+      { state: 'out_of_memory', exitCode: 137, reason: 'it used more than --memory' },
+      ' out of memory: it used more than --memory\n',
+    ],
+    [
+      { state: 'failed', exitCode: 153, reason: 'it wrote more than its --disk limit' },
+      ': it wrote more than its --disk limit\n',
+    ],
+  ])('that ends as %j is told apart by run, logs and status', async (behaviour, told) => {
+    platform.behave = () => behaviour;
+    const expected = told === '' ? '' : `rgrid: k000000000aa-0${told}`;
+    expect((await run('x.py')).stderr).toBe(expected);
+    expect((await runCli(platform, ['logs', 'k000000000aa'], { cwd })).stderr).toBe(expected);
+    const { stdout } = await runCli(platform, ['status', 'k000000000aa-0'], { cwd });
+    expect(stdout.includes('SIGKILL')).toBe(told.includes('SIGKILL'));
   });
 
   it('passes both streams on byte for byte, and nothing else', async () => {
@@ -179,7 +201,9 @@ describe('rgrid run of one script', () => {
 
   it('says how much of the output was dropped', async () => {
     platform.behave = () => ({ droppedBytes: 5000 });
-    expect((await run('x.py')).stderr).toContain('5000 bytes of its output were dropped');
+    expect((await run('x.py')).stderr).toContain(
+      '5000 bytes of the output of k000000000aa-0 were dropped',
+    );
   });
 });
 

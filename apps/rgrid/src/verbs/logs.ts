@@ -12,6 +12,7 @@ import { parseCount } from '../flags/values.ts';
 import { logStream } from '../logs/log-stream.ts';
 import { TailLines } from '../logs/tail-lines.ts';
 import { usageProblem } from '../problem.ts';
+import { explainEnd } from '../run/explain-end.ts';
 import { hasEnded } from '../run/outcome.ts';
 import { Screen, type ScriptPiece } from '../terminal/screen.ts';
 import { quoted } from '../terminal/text.ts';
@@ -20,7 +21,7 @@ import type { Verb } from './verb.ts';
 export const verb: Verb = {
   usage: 'logs ID',
   about: `Print what an execution wrote, byte for byte: its stdout to stdout, its stderr to stderr.
-Of a batch, one execution after the other.`,
+Of a batch, one execution after the other. What ended by a limit or a signal is said on stderr.`,
   flags: [
     { name: 'follow', short: 'f', help: 'go on as it grows, to the end' },
     { name: 'stdout-only', help: 'only stdout' },
@@ -75,6 +76,8 @@ interface PrinterOptions {
 interface LogPlace {
   /** `epoch:sequence` of the last chunk seen. */
   after?: string;
+  /** As it stood at the end of the log. */
+  execution?: Execution;
 }
 
 class LogPrinter {
@@ -87,18 +90,22 @@ class LogPrinter {
   }
 
   async print(id: string): Promise<void> {
-    const { request, screen } = this.#options;
-    if (request.tail === undefined) {
-      for await (const piece of this.#pieces(id, request.isFollowing))
-        await screen.scriptGroup([piece]);
-      return;
-    }
-    const lines = new TailLines(request.tail);
     const seen: LogPlace = {};
-    for await (const piece of this.#pieces(id, false, seen)) lines.add(piece);
-    await screen.scriptGroup(lines.pieces());
-    if (!request.isFollowing) return;
-    for await (const piece of this.#pieces(id, true, seen)) await screen.scriptGroup([piece]);
+    await this.#printLog(id, seen);
+    const { execution } = seen;
+    if (execution && hasEnded(execution.state)) await explainEnd(this.#options, execution);
+  }
+
+  async #printLog(id: string, seen: LogPlace): Promise<void> {
+    const { request, screen } = this.#options;
+    if (request.tail !== undefined) {
+      const lines = new TailLines(request.tail);
+      for await (const piece of this.#pieces(id, false, seen)) lines.add(piece);
+      await screen.scriptGroup(lines.pieces());
+      if (!request.isFollowing) return;
+    }
+    for await (const piece of this.#pieces(id, request.isFollowing, seen))
+      await screen.scriptGroup([piece]);
   }
 
   async printBatch(id: string): Promise<void> {
@@ -142,11 +149,7 @@ class LogPrinter {
   }
 
   /** `seen` carries the place in the log from one pass to the next. */
-  async *#pieces(
-    id: string,
-    isFollowing: boolean,
-    seen: LogPlace = {},
-  ): AsyncGenerator<ScriptPiece> {
+  async *#pieces(id: string, isFollowing: boolean, seen: LogPlace): AsyncGenerator<ScriptPiece> {
     const { api, screen, request, context } = this.#options;
     const events = logStream(api, {
       executionId: id,
@@ -157,6 +160,7 @@ class LogPrinter {
       say: (text) => screen.say(text),
     });
     for await (const event of events) {
+      if (event.type === 'end') seen.execution = event.execution;
       if (event.type !== 'chunk') continue;
       const { chunk } = event;
       seen.after = `${chunk.epoch}:${chunk.sequence}`;
