@@ -10,6 +10,7 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   queue: 'lease and complete through the HTTP API, beside graphile-worker',
   idle: 'memory of the idle platform, start of the command line',
   blob: 'a large file up and down (--gb=N, --full for 5 GB)',
+  'first-start': 'from the first queued execution to its start on a rented server',
   logs: "from a script's print to the client's screen",
 };
 

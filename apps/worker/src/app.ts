@@ -42,8 +42,10 @@ export async function createApp(config: Config, { logger, environment }: AppDeps
   await rm(attempts, { recursive: true, force: true });
   for (const folder of [attempts, environments])
     await mkdir(folder, { recursive: true, mode: 0o711 });
-  const drivers = await openDrivers(config, logger);
-  const interpreters = await findInterpreters(environment['PATH'] ?? '');
+  const [drivers, interpreters] = await Promise.all([
+    openDrivers(config, logger),
+    findInterpreters(environment['PATH'] ?? ''),
+  ]);
   const client = new GridClient(config.API_BASE);
   const tokenFile = join(config.WORKER_FOLDER, 'token');
   const previousToken = await readFile(tokenFile, 'utf8').catch(() => undefined);

@@ -5,7 +5,7 @@ import {
   type FleetSnapshot,
   type Refusal,
 } from '@nexus/grid';
-import { HetznerBudgetError, hasCode, type CreateServerResult } from '@nexus/hetzner';
+import { HetznerBudgetError, HetznerError, hasCode, type CreateServerResult } from '@nexus/hetzner';
 import type { Secret } from '@nexus/kit/config';
 import { errorMessage } from '@nexus/kit/errors';
 import { randomId } from '@nexus/kit/ids';
@@ -127,6 +127,8 @@ export class ServerMaker {
       return await this.#settle(order, result);
     } catch (error) {
       signal.throwIfAborted();
+      // What is not the cloud's fault says nothing of the next orders.
+      if (!(error instanceof HetznerError)) throw error;
       logger.warn({ err: error, server: name }, 'no clear answer to a create call');
       await this.#remember(toRefusal(order, error));
       return 'unknown';
