@@ -2,6 +2,7 @@ import { Command } from 'commander';
 
 import { addWorkerBundleCommand } from './bundle/command.ts';
 import { addDaemonCommand } from './daemon/command.ts';
+import { addImageCommand } from './image/command.ts';
 import { addKeyCommands } from './keys/commands.ts';
 import { Problem } from './problem.ts';
 import { addSimulateCommand } from './simulate/command.ts';
@@ -18,6 +19,7 @@ addKeyCommands(program, process.env);
 addDaemonCommand(program, process.env);
 addSimulateCommand(program, process.env);
 addWorkerBundleCommand(program, process.env);
+addImageCommand(program, process.env);
 addSystemdCommand(program);
 
 try {

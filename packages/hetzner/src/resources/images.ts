@@ -33,7 +33,7 @@ export interface ImagesResource {
   ): Promise<Image | undefined>;
 }
 
-const imageSchema = z
+export const imageSchema = z
   .object({
     id: z.int(),
     type: z.enum(['system', 'app', 'snapshot', 'backup', 'unknown']).catch('unknown'),

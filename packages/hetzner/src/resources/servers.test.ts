@@ -282,3 +282,30 @@ test.each(['poweron', 'poweroff', 'reboot', 'reset', 'shutdown'] as const)(
     expect(await client.servers.power(7, change)).toMatchObject({ id: 3, status: 'running' });
   },
 );
+
+describe('a snapshot', () => {
+  const snapshot = { description: 'a worker', labels: { 'managed-by': 'rgrid' } };
+  const request = 'POST /servers/7/actions/create_image';
+
+  test('is an image that is being made', async () => {
+    const image = {
+      ...{ id: 42, type: 'snapshot', name: null, architecture: 'x86', status: 'creating' },
+      ...{ ...snapshot, created: '2026-11-20T10:00:00+00:00', deprecated: null },
+    };
+    const json = { image, action: actionJson(9, { command: 'create_image' }) };
+    const { client } = await startTestProject([
+      { request, json: { type: 'snapshot', ...snapshot }, reply: { status: 201, json } },
+    ]);
+    expect(await client.servers.createImage(7, snapshot)).toMatchObject({
+      image: { id: 42, status: 'creating', labels: snapshot.labels },
+      action: { id: 9, status: 'running' },
+    });
+  });
+
+  test('is never made twice for one reply that was lost', async () => {
+    const { client } = await startTestProject([{ request, reply: { status: 504 } }]);
+    await expect(client.servers.createImage(7, snapshot)).rejects.toMatchObject({
+      mayHaveActed: true,
+    });
+  });
+});

@@ -12,6 +12,7 @@ import {
   type CreateServerResult,
   type ServerRequest,
 } from './create-server.ts';
+import { imageSchema, type Image } from './images.ts';
 import { serverSchema, type Server, type ServerStatus } from './server.ts';
 
 export type DeleteServerResult = { kind: 'deleting'; action: Action | null } | { kind: 'gone' };
@@ -48,9 +49,19 @@ export interface ServersResource {
   replaceLabels(id: number, labels: Labels, options?: CallOptions): Promise<Server>;
   /** That `shutdown` succeeds means that the server was asked; it may not listen. */
   power(id: number, change: PowerAction, options?: CallOptions): Promise<Action>;
+  /**
+   * A snapshot of its disk, which costs by its size until it is deleted. Off, the server has written
+   * all it knows. Sent once: a snapshot has no name by which one of a lost reply could be found.
+   */
+  createImage(
+    id: number,
+    snapshot: { description: string; labels: Labels },
+    options?: CallOptions,
+  ): Promise<{ image: Image; action: Action }>;
 }
 
 const serverReply = z.object({ server: serverSchema }).transform(({ server }) => server);
+const createImageReply = z.object({ image: imageSchema, action: actionSchema });
 const deleteReply = z.object({ action: actionSchema.nullish() });
 
 export function serversResource(api: Api, actions: ActionsResource): ServersResource {
@@ -99,6 +110,11 @@ export function serversResource(api: Api, actions: ActionsResource): ServersReso
     power: (id, change, options) => {
       const call = { method: 'POST', path: `${path(id)}/actions/${change}` } as const;
       return api.send({ ...call, reply: actionReply }, options);
+    },
+    createImage: (id, snapshot, options) => {
+      const call = { method: 'POST', path: `${path(id)}/actions/create_image` } as const;
+      const body = { type: 'snapshot', ...snapshot };
+      return api.send({ ...call, body, reply: createImageReply, isRepeatable: false }, options);
     },
   };
 }
