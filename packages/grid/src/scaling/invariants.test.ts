@@ -214,14 +214,16 @@ always('no server with a lease is deleted', (given, _rules, plan) => {
   );
 });
 
-const LEADS_TO: Readonly<Record<Exclude<ScalingAction['kind'], 'create' | 'retry'>, ServerState>> =
-  {
-    adopt: 'booting',
-    drain: 'draining',
-    resume: 'active',
-    delete: 'deleting',
-    forget: 'gone',
-  };
+type Move = Exclude<ScalingAction['kind'], 'create' | 'retry' | 'adopt'>;
+
+const LEADS_TO: Readonly<Record<Move, ServerState>> = {
+  drain: 'draining',
+  resume: 'active',
+  delete: 'deleting',
+  forget: 'gone',
+};
+
+const GONE = { state: 'gone', cloudId: 'gone' } as const;
 
 always(
   'each server gets at most one action, and one that its state allows',
@@ -231,8 +233,9 @@ always(
       if (action.kind === 'create' || action.serverId === null) continue;
       expect(seen).not.toContain(action.serverId);
       seen.add(action.serverId);
-      const state = given.servers.find(({ id }) => id === action.serverId)?.state ?? 'gone';
+      const { state, cloudId } = given.servers.find(({ id }) => id === action.serverId) ?? GONE;
       if (action.kind === 'retry') expect(state).toBe('intended');
+      else if (action.kind === 'adopt') expect(cloudId).toBeNull();
       else if (state !== 'deleting' || action.kind !== 'delete')
         expect(SERVER_TRANSITIONS[state]).toContain(LEADS_TO[action.kind]);
     }

@@ -441,6 +441,14 @@ describe('books and cloud', () => {
       ['adopt a reply_lost'],
     ],
     [
+      'so is one whose worker registered first',
+      {
+        servers: [makeServer('a', { createdAtMs: null, registeredAtMs: NOW - MINUTE })],
+        cloud: [listed('rgrid-a', 2 * MINUTE)],
+      },
+      ['adopt a reply_lost'],
+    ],
+    [
       'nothing is concluded from a list that could not be read',
       {
         servers: [intent(6 * MINUTE), makeServer('b', { createdAtMs: NOW - 20 * MINUTE })],

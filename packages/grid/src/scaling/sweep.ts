@@ -21,6 +21,10 @@ export function sweep(situation: Situation): ScalingAction[] {
 }
 
 function reconcile(server: Server, situation: Situation): ScalingAction | undefined {
+  if (server.cloudId === null) {
+    const adoption = adopt(server, situation);
+    if (adoption) return adoption;
+  }
   switch (server.state) {
     case 'intended':
       return settleIntent(server, situation);
@@ -34,18 +38,24 @@ function reconcile(server: Server, situation: Situation): ScalingAction | undefi
   }
 }
 
+/** Whatever its state: a worker may register before what made its server is known, and hours are counted from then. */
+function adopt(server: Server, { snapshot }: Situation): ScalingAction | undefined {
+  const found = snapshot.cloud?.find(({ name }) => name === server.name);
+  if (!found) return undefined;
+  const { cloudId, createdAtMs } = found;
+  const reason = `the cloud has ${server.name}, though its reply to the create call was lost`;
+  return {
+    ...{ kind: 'adopt', serverId: server.id, cloudId, createdAtMs },
+    ...{ code: 'reply_lost', reason },
+  };
+}
+
 /** An intent without an answer: the call was lost, or its reply, or we were killed between the two. */
 function settleIntent(
   server: Server,
   { snapshot, policy, nowMs }: Situation,
 ): ScalingAction | undefined {
-  const found = snapshot.cloud?.find(({ name }) => name === server.name);
   const base = { serverId: server.id };
-  if (found) {
-    const { cloudId, createdAtMs } = found;
-    const reason = `the cloud has ${server.name}, though its reply to the create call was lost`;
-    return { kind: 'adopt', ...base, cloudId, createdAtMs, code: 'reply_lost', reason };
-  }
   const ageMs = nowMs - server.intendedAtMs;
   if (snapshot.cloud === null || ageMs < policy.intentRetryMs) return undefined;
   if (ageMs > policy.bootDeadlineMs) {
