@@ -32,7 +32,9 @@ create table servers (
   reason text not null,
   delete_tries integer not null default 0,
   delete_tried_at timestamptz,
-  -- By the cloud's clock, when its delete was done: hours are counted to here. Null: it never said, gone_at is the latest.
+  -- The cloud's action that deletes it, which knows when that was done.
+  delete_action_id bigint,
+  -- By the cloud's clock: hours are counted to here. Null: it never said, gone_at is the latest.
   deleted_at timestamptz,
   gone_at timestamptz,
   check ((cloud_id is null) = (created_at is null)),

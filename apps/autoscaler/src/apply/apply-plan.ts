@@ -3,6 +3,7 @@ import type { Logger } from '@nexus/kit/logger';
 
 import type { ServerBooks } from '../books/server-books.ts';
 import type { Cloud } from '../cloud/cloud.ts';
+import { closeServer, deleteServer } from './delete-server.ts';
 import type { ServerMaker } from './make-servers.ts';
 
 export interface ApplyDeps {
@@ -57,24 +58,23 @@ async function apply(
     case 'resume':
       return books.resume(action.serverId, action.reason);
     case 'forget':
-      return books.close(action.serverId);
+      return closeServer(deps, action.serverId);
     case 'delete':
-      return deleteServer(deps, action);
+      return tryDelete(deps, action);
   }
 }
 
-async function deleteServer(
-  { books, cloud, logger }: ApplyDeps,
-  action: Extract<ScalingAction, { kind: 'delete' }>,
+async function tryDelete(
+  deps: ApplyDeps,
+  { serverId, cloudId, name, reason }: Extract<ScalingAction, { kind: 'delete' }>,
 ): Promise<void> {
-  const { serverId } = action;
   // Something was leased to it after the plan looked: it stays, and the next plan decides anew.
-  if (serverId !== null && !(await books.condemn(serverId, action.reason))) return;
+  if (serverId !== null && !(await deps.books.condemn(serverId, reason))) return;
   try {
-    const state = await cloud.delete(action);
-    if (state === 'gone' && serverId !== null) await books.close(serverId);
+    const id = cloudId === null ? null : Number(cloudId);
+    await deleteServer(deps, { serverId, cloudId: id, name });
   } catch (error) {
     // It is in the books as to be deleted: the next plans try again until the cloud says 404.
-    logger.warn({ err: error, serverId, server: action.name }, 'could not delete a server yet');
+    deps.logger.warn({ err: error, serverId, server: name }, 'could not delete a server yet');
   }
 }

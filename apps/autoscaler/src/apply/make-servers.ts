@@ -15,6 +15,7 @@ import { joinToken } from '../boot/join-secret.ts';
 import type { Intent, ServerBooks } from '../books/server-books.ts';
 import type { ScalingRecord } from '../books/scaling-record.ts';
 import type { Cloud } from '../cloud/cloud.ts';
+import { deleteServer } from './delete-server.ts';
 
 export interface MakerOptions {
   books: ServerBooks;
@@ -164,9 +165,8 @@ export class ServerMaker {
       if (failure === null) return;
       logger.warn({ server: order.name, failure }, 'a server could not be made');
       if (!(await books.condemn(order.id, failure))) return;
-      const { id, name } = created.server;
-      const state = await cloud.delete({ cloudId: String(id), name });
-      if (state === 'gone') await books.close(order.id);
+      const { id: cloudId, name } = created.server;
+      await deleteServer({ books, cloud, logger }, { serverId: order.id, cloudId, name });
       this.#options.onRefusal();
     } catch (error) {
       // Its boot deadline will tell.

@@ -116,11 +116,21 @@ describe('what is committed in a month', () => {
   });
 });
 
+test('hours are counted to when the cloud says it was deleted, not to when that was known', async () => {
+  await books.intend(intent('a'), ORDER, NO_CAPS);
+  await books.confirm('a', { id: 1, createdAt: new Date('2026-11-10T10:00:00Z') });
+  await books.noteDeletion('a', 77);
+  expect(await books.findDeletion('a')).toBe(77);
+  await books.close('a', new Date('2026-11-10T10:59:58Z'));
+  await own.database.query("update servers set gone_at = '2026-11-10T11:00:04Z'");
+  expect(await books.readCommitted(new Date('2026-11-20T00:00:00Z'))).toBe(9600);
+});
+
 describe('a server', () => {
   test('goes one way only', async () => {
     await books.intend(intent('a'), ORDER, NO_CAPS);
     await books.confirm('a', { id: 1, createdAt: new Date() });
-    await books.close('a');
+    await books.close('a', null);
     await expect(
       own.database.query("update servers set state = 'active' where id = 'a'"),
     ).rejects.toThrow(/may not go from gone to active/);

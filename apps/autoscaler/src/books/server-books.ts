@@ -147,11 +147,27 @@ export class ServerBooks {
     });
   }
 
-  /** The cloud has it no more. */
-  async close(id: string): Promise<void> {
+  /** The cloud is at it: this action will know when it was done. */
+  async noteDeletion(id: string, actionId: number): Promise<void> {
     await this.#database.query(
-      "update servers set state = 'gone', gone_at = now() where id = $1 and state <> 'gone'",
+      "update servers set delete_action_id = $2 where id = $1 and state <> 'gone'",
+      [id, actionId],
+    );
+  }
+
+  async findDeletion(id: string): Promise<number | null> {
+    const [row] = await this.#database.query<{ actionId: number | null }>(
+      'select delete_action_id as "actionId" from servers where id = $1',
       [id],
+    );
+    return row?.actionId ?? null;
+  }
+
+  /** The cloud has it no more, since then if it said so. */
+  async close(id: string, deletedAt: Date | null): Promise<void> {
+    await this.#database.query(
+      "update servers set state = 'gone', gone_at = now(), deleted_at = $2 where id = $1 and state <> 'gone'",
+      [id, deletedAt],
     );
   }
 

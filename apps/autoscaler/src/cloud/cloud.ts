@@ -1,5 +1,11 @@
 import type { CloudServer, ServerOffer } from '@nexus/grid';
-import type { CreateServerResult, HetznerClient, Labels } from '@nexus/hetzner';
+import {
+  hasLabels,
+  type CreateServerResult,
+  type DeleteServerResult,
+  type HetznerClient,
+  type Labels,
+} from '@nexus/hetzner';
 import { listOffers } from '@nexus/hetzner/prices';
 
 /** What every server of ours has in common, found or made once when the daemon starts. */
@@ -89,18 +95,19 @@ export class Cloud {
   }
 
   /** `deleting`: under way, to be asked for again until it is gone. */
-  async delete(server: { cloudId: string | null; name: string }): Promise<'deleting' | 'gone'> {
-    const id = server.cloudId === null ? await this.#findId(server.name) : Number(server.cloudId);
-    if (id === undefined) return 'gone';
-    return (await this.#client.servers.delete(id)).kind;
+  delete(cloudId: number): Promise<DeleteServerResult> {
+    return this.#client.servers.delete(cloudId);
+  }
+
+  /** When what an action did was done; null: it was not, or the cloud does not say. */
+  async endOf(actionId: number): Promise<Date | null> {
+    const [action] = await this.#client.actions.list([actionId], { priority: 'delete' });
+    return action?.status === 'success' ? action.finishedAt : null;
   }
 
   /** Only one of ours: a name alone is no proof. */
-  async #findId(name: string): Promise<number | undefined> {
+  async find(name: string): Promise<{ id: number; createdAt: Date } | undefined> {
     const found = await this.#client.servers.findByName(name, { priority: 'delete' });
-    const isOurs = Object.entries(this.#template.labels).every(
-      ([key, value]) => found?.labels[key] === value,
-    );
-    return isOurs ? found?.id : undefined;
+    return found && hasLabels(found.labels, this.#template.labels) ? found : undefined;
   }
 }

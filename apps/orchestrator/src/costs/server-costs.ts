@@ -15,7 +15,7 @@ interface Range {
 
 /**
  * What the cloud bills for the servers that ended in a time, and for those that still live if it reaches
- * up to now: each server counts once, whole, at its end. Times that follow each other add up to the bill.
+ * up to now: each server counts once, whole, when we knew that it was gone. Times that follow each other add up to the bill.
  */
 export async function readServerCosts(
   tx: Queryable,
@@ -50,7 +50,7 @@ async function readSettled(tx: Queryable, { since, until }: Range): Promise<Part
        coalesce(sum(executions_micros), 0) as "executionsMicros", coalesce(sum(boot_micros), 0) as "bootMicros",
        coalesce(sum(idle_micros), 0) as "idleMicros", coalesce(sum(ipv4_micros), 0) as "ipv4Micros"
      from server_bills b join servers s on s.id = b.server_id
-     where coalesce(s.deleted_at, s.gone_at) >= $1 and coalesce(s.deleted_at, s.gone_at) < $2`,
+     where s.gone_at >= $1 and s.gone_at < $2`,
     [since, until],
   );
   return row ?? NOTHING;
@@ -65,11 +65,11 @@ async function estimateUnsettled(
   const used = await tx.query<{ id: string; slotMs: number }>(usedSlotsSql, [now]);
   const usedMs = new Map(used.map(({ id, slotMs }) => [id, slotMs]));
   const sums = { ...NOTHING };
-  for (const { id, otherSlotMs, ...life } of await readServerLives(tx, now)) {
-    const isAfter = life.isOver ? life.endAtMs >= until.getTime() : until < now;
-    if (isAfter || life.endAtMs < since.getTime()) continue;
+  for (const { id, goneAtMs, otherSlotMs, ...life } of await readServerLives(tx, now)) {
+    const isAfter = goneAtMs === null ? until < now : goneAtMs >= until.getTime();
+    if (isAfter || (goneAtMs !== null && goneAtMs < since.getTime())) continue;
     const slotMs = otherSlotMs + (usedMs.get(id) ?? 0);
-    const parts = attributeCosts({ ...life, attempts: [], otherSlotMs: slotMs });
+    const parts = attributeCosts({ ...life, attemptMs: [], otherSlotMs: slotMs });
     sums.servers += 1;
     for (const line of LINES) sums[line] += parts[line];
   }

@@ -1,7 +1,7 @@
 -- Lives of the servers whose bill is not split up: of all, or of $1. Servers the cloud never made cost nothing and have none.
 select s.id, s.price_micros_per_hour as "priceMicrosPerHour", s.ipv4_micros_per_hour as "ipv4MicrosPerHour",
   coalesce(s.created_at, s.intended_at) as "createdAt", w.registered_at as "registeredAt",
-  coalesce(s.deleted_at, s.gone_at) as "endedAt", coalesce(w.slots, s.slots) as slots,
+  coalesce(s.deleted_at, s.gone_at) as "endedAt", s.gone_at as "goneAt", coalesce(w.slots, s.slots) as slots,
   coalesce(f.slot_ms, 0) as "otherSlotMs"
 from servers s
 cross join lateral (

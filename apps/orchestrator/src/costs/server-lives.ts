@@ -3,9 +3,10 @@ import type { ServerLife } from '@nexus/grid';
 
 const serverLivesSql = loadSql(import.meta.url, './server-lives.sql');
 
-export interface UnsettledLife extends Omit<ServerLife, 'attempts'> {
+export interface UnsettledLife extends Omit<ServerLife, 'attemptMs'> {
   readonly id: string;
-  readonly isOver: boolean;
+  /** When we knew that it was over; null: it is not. */
+  readonly goneAtMs: number | null;
 }
 
 interface LifeRow {
@@ -15,6 +16,7 @@ interface LifeRow {
   createdAt: Date;
   registeredAt: Date | null;
   endedAt: Date | null;
+  goneAt: Date | null;
   slots: number;
   otherSlotMs: number;
 }
@@ -26,11 +28,11 @@ export async function readServerLives(
   serverId?: string,
 ): Promise<UnsettledLife[]> {
   const rows = await db.query<LifeRow>(serverLivesSql, [serverId ?? null]);
-  return rows.map(({ createdAt, registeredAt, endedAt, ...life }) => ({
+  return rows.map(({ createdAt, registeredAt, endedAt, goneAt, ...life }) => ({
     ...life,
     createdAtMs: createdAt.getTime(),
     registeredAtMs: registeredAt?.getTime() ?? null,
     endAtMs: (endedAt ?? now).getTime(),
-    isOver: endedAt !== null,
+    goneAtMs: goneAt?.getTime() ?? null,
   }));
 }

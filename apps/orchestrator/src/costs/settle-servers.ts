@@ -4,6 +4,7 @@ import { attributeCosts } from '@nexus/grid';
 import { readServerLives, type UnsettledLife } from './server-lives.ts';
 
 const unsettledServerSql = loadSql(import.meta.url, './unsettled-server.sql');
+const serverAttemptsSql = loadSql(import.meta.url, './server-attempts.sql');
 const recordSharesSql = loadSql(import.meta.url, './record-shares.sql');
 
 /** Rows a statement: an hour of very short executions has a hundred thousand. */
@@ -35,25 +36,13 @@ function settleServer(database: Database): Promise<string | undefined> {
 interface AttemptRow {
   executionId: string;
   epoch: number;
-  leasedAt: Date;
-  endedAt: Date;
+  slotMs: number;
   costMicros: number;
 }
 
 async function split(tx: Queryable, serverId: string, life: UnsettledLife): Promise<void> {
-  const rows = await tx.query<AttemptRow>(
-    // What was given back unstarted took nobody's time.
-    `select a.execution_id as "executionId", a.epoch, a.leased_at as "leasedAt", a.ended_at as "endedAt",
-       a.cost_micros as "costMicros"
-     from workers w join attempts a on a.worker_id = w.id
-     where w.server_id = $1 and a.outcome <> 'released' order by a.execution_id, a.epoch`,
-    [serverId],
-  );
-  const attempts = rows.map(({ leasedAt, endedAt }) => ({
-    startAtMs: leasedAt.getTime(),
-    endAtMs: endedAt.getTime(),
-  }));
-  const parts = attributeCosts({ ...life, attempts });
+  const rows = await tx.query<AttemptRow>(serverAttemptsSql, [serverId]);
+  const parts = attributeCosts({ ...life, attemptMs: rows.map(({ slotMs }) => slotMs) });
   await recordShares(tx, rows, parts.attemptMicros);
   await tx.query(
     `insert into server_bills (server_id, total_micros, executions_micros, boot_micros, idle_micros, ipv4_micros)

@@ -1,6 +1,6 @@
 -- Slot time so far, at $1, on each server whose bill is not split up: attempts that ended, and leases that have not.
 select s.id, sum(greatest(0, extract(epoch from
-    least(t.ended_at, s.deleted_at, s.gone_at, $1) - greatest(t.leased_at, s.created_at)) * 1000))::float8 as "slotMs"
+    least(t.ended_at, s.gone_at, $1) - t.leased_at) * 1000))::float8 as "slotMs"
 from servers s
 join workers w on w.server_id = s.id
 cross join lateral (

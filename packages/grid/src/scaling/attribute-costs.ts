@@ -8,14 +8,10 @@ export interface ServerLife extends Rent {
   /** When the cloud's delete of it was done; or now, for what it has cost so far. */
   readonly endAtMs: number;
   readonly slots: number;
-  readonly attempts: readonly AttemptTime[];
+  /** Slot time of each attempt, by the clock of the control plane: the cloud's may differ. */
+  readonly attemptMs: readonly number[];
   /** Of attempts that are not told one by one. */
   readonly otherSlotMs: number;
-}
-
-export interface AttemptTime {
-  readonly startAtMs: number;
-  readonly endAtMs: number;
 }
 
 export interface CostParts {
@@ -36,13 +32,12 @@ export function attributeCosts(life: ServerLife): CostParts {
   const totalMicros = billMicros(life, life);
   const ipv4Micros = billMicros({ ...life, priceMicrosPerHour: 0 }, life);
   const serverMicros = totalMicros - ipv4Micros;
-  const attemptMs = life.attempts.map((attempt) => slotTimeMs(attempt, life));
-  const usedMs = attemptMs.reduce((sum, ms) => sum + ms, life.otherSlotMs);
+  const usedMs = life.attemptMs.reduce((sum, ms) => sum + ms, life.otherSlotMs);
   const bootMs = bootTimeMs(life);
   const paidMs = startedHours(life.endAtMs - life.createdAtMs) * HOUR_MS;
   // Leases that were fetched ahead overlap: together they may take more slots than there are.
   const idleMs = Math.max(0, (paidMs - bootMs) * life.slots - usedMs);
-  const weights = [bootMs * life.slots, idleMs, life.otherSlotMs, ...attemptMs];
+  const weights = [bootMs * life.slots, idleMs, life.otherSlotMs, ...life.attemptMs];
   const [bootMicros = 0, idleMicros = 0, , ...attemptMicros] = splitMicros(serverMicros, weights);
   const executionsMicros = serverMicros - bootMicros - idleMicros;
   return { totalMicros, executionsMicros, bootMicros, idleMicros, ipv4Micros, attemptMicros };
@@ -50,12 +45,6 @@ export function attributeCosts(life: ServerLife): CostParts {
 
 function bootTimeMs({ createdAtMs, registeredAtMs, endAtMs }: ServerLife): number {
   return Math.max(0, Math.min(registeredAtMs ?? endAtMs, endAtMs) - createdAtMs);
-}
-
-/** Within the server's life: its clock and the cloud's may differ. */
-function slotTimeMs(attempt: AttemptTime, { createdAtMs, endAtMs }: ServerLife): number {
-  const startAtMs = Math.max(createdAtMs, attempt.startAtMs);
-  return Math.max(0, Math.min(endAtMs, attempt.endAtMs) - startAtMs);
 }
 
 /** Integer shares of a total in proportion to the weights, by largest remainder: they add up exactly. */

@@ -11,6 +11,8 @@ export interface Action {
   /** Percent. */
   progress: number;
   startedAt: Date;
+  /** Null while it runs. */
+  finishedAt: Date | null;
   error: { code: string; message: string } | null;
   resources: readonly { id: number; type: string }[];
 }
@@ -22,13 +24,14 @@ export const actionSchema = z
     status: z.enum(['running', 'success', 'error']),
     progress: z.number(),
     started: timestampSchema,
+    finished: timestampSchema.nullish(),
     error: z.object({ code: z.string(), message: z.string() }).nullish(),
     resources: z.array(z.object({ id: z.int(), type: z.string() })).default([]),
   })
-  .transform(({ started, error, ...rest }): Action => {
+  .transform(({ started, finished, error, ...rest }): Action => {
     // Of an action that went well the documentation shows an error all the same.
     const failure = rest.status === 'error' ? (error ?? UNEXPLAINED) : null;
-    return { ...rest, startedAt: started, error: failure };
+    return { ...rest, startedAt: started, finishedAt: finished ?? null, error: failure };
   });
 
 const UNEXPLAINED = { code: 'action_failed', message: 'the action failed and did not say why' };

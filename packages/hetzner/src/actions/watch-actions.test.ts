@@ -15,7 +15,13 @@ const failure = (id: number) =>
   actionJson(id, { status: 'error', error: { code: 'action_failed', message: 'no' } });
 
 function action(id: number, status: Action['status']): Action {
-  const started = { startedAt: START, resources: [], progress: 0, command: 'create_server' };
+  const started = {
+    startedAt: START,
+    finishedAt: null,
+    resources: [],
+    progress: 0,
+    command: 'create_server',
+  };
   return { ...started, id, status, error: null };
 }
 
