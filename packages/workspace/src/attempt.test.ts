@@ -154,6 +154,25 @@ describe.each([
       });
     });
 
+    test('runs all of TypeScript, quietly, and names the lines of the source', async () => {
+      const script = [
+        'enum Color {',
+        "  Red = 'r',",
+        '}',
+        'interface Unused {',
+        '  a: string;',
+        '}',
+        'namespace Shapes { export const corners = 4; }',
+        'class Point { constructor(public x: number) {} }',
+        'console.log(Color.Red, Shapes.corners, new Point(2).x);',
+        "throw new Error('here');",
+      ].join('\n');
+      const result = await run({ files: { 'main.ts': script }, script: 'main.ts' });
+      expect(result).toMatchObject({ outcome: 'failed', exitCode: 1, stdout: 'r 4 2\n' });
+      expect(result.stderr).toMatch(/main\.ts:10:7\)?\n/);
+      expect(result.stderr).not.toContain('Warning');
+    });
+
     test('runs the file that a link in the project leads to', async () => {
       const others: ManifestEntry[] = [{ type: 'symlink', path: 'main.py', target: 'src/real.py' }];
       expect(await run({ files: { 'src/real.py': 'print("real")' }, others })).toMatchObject({

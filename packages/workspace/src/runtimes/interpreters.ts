@@ -14,6 +14,8 @@ export interface Interpreter {
   version: string;
   /** Folders outside of the system's own that it needs to run. */
   mounts: string[];
+  /** What goes before a TypeScript file, so that all of the language runs. */
+  typeScriptFlags?: readonly string[];
 }
 
 /** By name; several names may mean the same program. */
@@ -87,7 +89,16 @@ async function findNode(): Promise<Interpreter> {
     path,
     version: process.version,
     mounts: outsideOfSystem([dirname(dirname(path))]),
+    typeScriptFlags: typeScriptFlags(process.allowedNodeEnvironmentFlags),
   };
+}
+
+const TRANSFORM = '--experimental-transform-types';
+
+/** Node only strips types by itself: enums, namespaces and parameter properties need code made of them. */
+function typeScriptFlags(known: ReadonlySet<string>): string[] {
+  // The warning would be the first thing on every stderr.
+  return known.has(TRANSFORM) ? [TRANSFORM, '--disable-warning=ExperimentalWarning'] : [];
 }
 
 /** npm is a script for Node: `path` is that script. */

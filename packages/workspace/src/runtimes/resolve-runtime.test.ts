@@ -6,10 +6,13 @@ import { resolveRuntime } from './resolve-runtime.ts';
 const interpreters = new Map<string, Interpreter>(
   [
     { name: 'python', path: '/opt/py/bin/python3', version: '3.11.7', mounts: ['/opt/py'] },
-    { name: 'node', path: '/usr/bin/node', version: 'v24', mounts: [] },
+    {
+      ...{ name: 'node', path: '/usr/bin/node', version: 'v24', mounts: [] },
+      typeScriptFlags: ['--transform'],
+    },
     { name: 'bash', path: '/bin/bash', version: '', mounts: [] },
     { name: 'sh', path: '/bin/sh', version: '', mounts: [] },
-  ].map((interpreter) => [interpreter.name, interpreter]),
+  ].map((interpreter): [string, Interpreter] => [interpreter.name, interpreter]),
 );
 
 function resolve(
@@ -31,7 +34,9 @@ function resolve(
 test.each([
   ['a.py', '', ['/opt/py/bin/python3']],
   ['a.py', '#!/usr/bin/env python3\n', ['/opt/py/bin/python3']],
-  ['a.ts', '', ['/usr/bin/node']],
+  ['a.js', '', ['/usr/bin/node']],
+  ['a.ts', '', ['/usr/bin/node', '--transform']],
+  ['a.mts', '#!/usr/bin/env node\n', ['/usr/bin/node', '--transform']],
   ['a.sh', '', ['/bin/sh']],
   ['a.sh', '#!/bin/bash -e\n', ['/bin/bash', '-e']],
   ['a', '#!/usr/bin/env -S node --no-warnings\n', ['/usr/bin/node', '--no-warnings']],

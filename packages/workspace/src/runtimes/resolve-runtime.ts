@@ -102,9 +102,11 @@ function useInterpreter(
   if (!interpreter) return missing(request, name);
   const { path, version, mounts } = interpreter;
   const folders = mounts.length > 0 ? [dirname(path)] : [];
+  const isTypeScript = /\.[cm]?ts$/.test(request.scriptName);
+  const flags = isTypeScript ? (interpreter.typeScriptFlags ?? []) : [];
   return {
     ok: true,
-    runtime: { name, version, argvPrefix: [path, ...args], mounts, path: folders },
+    runtime: { name, version, argvPrefix: [path, ...flags, ...args], mounts, path: folders },
   };
 }
 
