@@ -32,8 +32,8 @@ export const RUN_FLAGS: readonly Flag[] = [
     name: 'runtime',
     short: 'r',
     value: 'NAME|IMAGE',
-    help: 'python, node, bash, … or a container image',
-    completes: ['python', 'node', 'bash', 'sh', 'ruby', 'perl'],
+    help: 'python, node, bash, … or a container image (name:tag)',
+    completes: ['python', 'node', 'bash', 'sh', 'ruby', 'perl', 'php', 'lua', 'julia', 'Rscript'],
   },
   { name: 'image', value: 'IMAGE', help: 'run in this container image' },
   {

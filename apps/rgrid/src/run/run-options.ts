@@ -60,18 +60,25 @@ export function parseRunOptions(flags: FlagValues): RunOptions {
   };
 }
 
-const KNOWN_RUNTIME =
-  /^(python|node|bash|sh|zsh|ruby|perl|php|deno|bun|lua|tsx|R|Rscript|julia|go|java)[\d.]*$/;
+/** What workers look for, as they call it; a version may follow (`python3.12`). */
+const RUNTIMES = ['python', 'node', 'bash', 'sh', 'ruby', 'perl', 'php', 'lua', 'julia', 'Rscript'];
 
-/** `python3.12` is a runtime of the worker; anything with `:`, `/` or `@`, or unknown, is an image. */
+/** `python3.12` is a runtime of the worker, anything with `:`, `/` or `@` an image, and the rest a mistake. */
 function runtimeOf(flags: FlagValues): { runtime: string | null; image: string | null } {
   const runtime = flags.text('runtime') ?? null;
   const image = flags.text('image') ?? null;
   if (runtime === '' || image === '') throw usageProblem('--runtime and --image need a name');
-  if (runtime === null || KNOWN_RUNTIME.test(runtime)) return { runtime, image };
-  if (image !== null)
+  if (runtime === null) return { runtime, image };
+  const isImage = /[:/@]/.test(runtime);
+  if (isImage && image !== null)
     throw usageProblem(`--runtime ${runtime} is an image too: give one of --runtime and --image`);
-  return { runtime: null, image: runtime };
+  if (isImage) return { runtime: null, image: runtime };
+  // In an image it is the name of a program there, which may be any.
+  if (image === null && !RUNTIMES.includes(runtime.replace(/[\d.]+$/, '')))
+    throw usageProblem(
+      `--runtime ${runtime}: not one of ${RUNTIMES.join(', ')}; an image is written with its tag (${runtime}:latest)`,
+    );
+  return { runtime, image };
 }
 
 function sandboxOf(text: string | undefined): BatchSpec['sandbox'] {

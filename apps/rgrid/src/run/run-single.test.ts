@@ -111,6 +111,20 @@ describe('rgrid run of one script', () => {
     );
   });
 
+  it.each([
+    [['--runtime', 'python3.12'], { runtime: 'python3.12', image: null }],
+    [['--runtime', 'cobol:latest'], { runtime: null, image: 'cobol:latest' }],
+    [['--runtime', 'registry.example/cobol'], { runtime: null, image: 'registry.example/cobol' }],
+    [
+      ['--runtime', 'deno', '--image', 'denoland/deno'],
+      { runtime: 'deno', image: 'denoland/deno' },
+    ],
+    [['--image', 'ubuntu'], { runtime: null, image: 'ubuntu' }],
+  ])('takes %j for %j', async (words, spec) => {
+    await run(...words, 'x.py');
+    expect(platform.lastSubmission.spec).toMatchObject(spec);
+  });
+
   it('says once which arguments are other paths for the script, and why', async () => {
     const { stderr } = await run('x.py', '/etc/hosts', '--in=/etc/hosts', 'lib/tool.py');
     expect(stderr).toBe(
