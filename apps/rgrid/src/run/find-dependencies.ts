@@ -5,6 +5,7 @@ import { systemErrorCode } from '@nexus/kit/errors';
 
 import { usageProblem } from '../problem.ts';
 import { quoted } from '../terminal/text.ts';
+import { localRequirement } from './local-requirements.ts';
 
 /** What is installed before the script runs, by absolute paths of the files that decide it. */
 export interface DependencyFiles {
@@ -82,6 +83,7 @@ function collectRequirements(path: string, files: Set<string>): boolean {
   for (const line of readLines(path)) {
     const include = /^(-r|--requirement|-c|--constraint)(?:\s*=?\s*)(.+)$/.exec(line);
     if (!include) {
+      refuseLocal(path, localRequirement(line));
       hasAny = true;
       continue;
     }
@@ -95,6 +97,13 @@ function collectRequirements(path: string, files: Set<string>): boolean {
     hasAny = (collectRequirements(target, files) && !isConstraint) || hasAny;
   }
   return hasAny;
+}
+
+function refuseLocal(path: string, named: string | undefined): void {
+  if (named === undefined) return;
+  throw usageProblem(
+    `${quoted(basename(path))} names ${quoted(named)}, which lies here and cannot be installed there: take it out and import it, as the project travels anyway, or list what it depends on instead`,
+  );
 }
 
 function readLines(path: string): string[] {
@@ -120,20 +129,21 @@ function npmDependencies(path: string | undefined): DependencyFiles[] {
   } catch {
     throw usageProblem(`${quoted(path)} is not valid JSON`);
   }
-  if (!hasDependencies(manifest)) return [];
+  const dependencies = dependenciesIn(manifest);
+  if (dependencies.length === 0) return [];
+  refuseLocal(
+    path,
+    dependencies.find((wanted) => /^(file|link):|^[.~]{0,2}\//.test(wanted)),
+  );
   const lock = join(dirname(path), 'package-lock.json');
   return [{ manager: 'npm', files: isFile(lock) ? [path, lock] : [path] }];
 }
 
-function hasDependencies(manifest: unknown): boolean {
-  if (typeof manifest !== 'object' || manifest === null || !('dependencies' in manifest))
-    return false;
+function dependenciesIn(manifest: unknown): string[] {
+  if (typeof manifest !== 'object' || manifest === null || !('dependencies' in manifest)) return [];
   const { dependencies } = manifest;
-  return (
-    typeof dependencies === 'object' &&
-    dependencies !== null &&
-    Object.keys(dependencies).length > 0
-  );
+  if (typeof dependencies !== 'object' || dependencies === null) return [];
+  return Object.values(dependencies).map(String);
 }
 
 function isFile(path: string): boolean {

@@ -48,6 +48,14 @@ describe('a mistake is said in one sentence before anything is sent', () => {
       ['run', '--sandbox', 'jail', 'x.py'],
       '--sandbox jail: choose docker, bubblewrap, namespaces or process',
     ],
+    [
+      ['run', '--runtime', 'cobol', 'x.py'],
+      '--runtime cobol: not one of python, node, bash, sh, ruby, perl, php, lua, julia, Rscript; an image is written with its tag (cobol:latest)',
+    ],
+    [
+      ['run', '--runtime', 'a/b', '--image', 'c', 'x.py'],
+      '--runtime a/b is an image too: give one of --runtime and --image',
+    ],
     [['run', '--env', '1A=x', 'x.py'], '--env 1A: not the name of a variable'],
     [['run', '--env', 'NOT_SET_HERE', 'x.py'], '--env NOT_SET_HERE: it is not set here'],
     [['run', '--metadata', 'novalue', 'x.py'], '--metadata novalue: write it as NAME=VALUE'],
@@ -72,6 +80,23 @@ describe('a mistake is said in one sentence before anything is sent', () => {
     expect(stderr).toMatch(/^rgrid: [^\n]+\n$/);
     expect(stderr).toContain(message);
     expect(platform.requests).toEqual([]);
+  });
+
+  it.each([
+    ['requirements.txt', 'requests\n./mypkg\n', 'x.py', './mypkg'],
+    ['requirements.txt', '-e .  # this\n', 'x.py', '.'],
+    ['package.json', '{"dependencies": {"a": "1.0.0", "b": "file:../b"}}', 'x.js', 'file:../b'],
+  ])('about a %s that names what lies here: %j', async (name, text, script, named) => {
+    writeFileSync(join(cwd, name), text);
+    writeFileSync(join(cwd, 'x.js'), '');
+    const { exitCode, stderr } = await runCli(platform, ['run', script], { cwd });
+    expect(exitCode).toBe(2);
+    expect(stderr).toBe(
+      `rgrid: ${name} names ${named}, which lies here and cannot be installed there: take it out and import it, as the project travels anyway, or list what it depends on instead\n`,
+    );
+    expect(platform.requests).toEqual([]);
+    const none = ['run', '--requirements', 'none', script];
+    expect(await runCli(platform, none, { cwd })).toMatchObject({ exitCode: 0 });
   });
 
   it('about a project that is too large, with the largest entries', async () => {
