@@ -72,6 +72,8 @@ export class BatchOutputs {
   async finish(): Promise<void> {
     if (this.#options.isFlat) await this.#placeFlat().catch((error: unknown) => this.#fail(error));
     while (this.#lanes.size > 0) await Promise.all(this.#lanes);
+    // Only now: with --flat several executions may fill the same folder.
+    this.#opened?.destination.finish();
     await reportSkipped(this.#options.screen, this.#skipped);
     if (this.#failure !== undefined) throw asError(this.#failure);
   }

@@ -25,7 +25,9 @@ import { partName } from './own-names.ts';
  */
 export class Destination {
   readonly root: string;
-  readonly #createdModes = new Map<string, number>();
+  /** Set at the end: a folder that nobody may write to or enter could not be filled. */
+  readonly #finalModes = new Map<string, number>();
+  readonly #created = new Set<string>();
 
   private constructor(root: string) {
     this.root = root;
@@ -70,14 +72,34 @@ export class Destination {
   }
 
   makeParent(path: string): void {
-    mkdirSync(dirname(this.absolute(path)), { recursive: true });
+    const parent = dirname(path);
+    if (parent !== '.') this.#makeFolder(parent);
   }
 
   makeFolder(path: string, mode: number): void {
-    const isNew = this.look(path) === undefined;
-    mkdirSync(this.absolute(path), { recursive: true });
-    // Set at the end: a folder without write permission could not be filled.
-    if (isNew) this.#createdModes.set(path, mode);
+    this.#makeFolder(path);
+    this.#finalModes.set(path, mode);
+  }
+
+  #makeFolder(path: string): void {
+    const first = mkdirSync(this.absolute(path), { recursive: true });
+    if (first === undefined) return;
+    for (let folder = path; isWithin(first, this.absolute(folder)); folder = dirname(folder))
+      this.#created.add(folder);
+  }
+
+  /** Whether a folder is there only since this destination was opened. */
+  hasCreated(path: string): boolean {
+    return this.#created.has(path);
+  }
+
+  /** Lets us into a folder for as long as it takes; a link in its place, or on the way to it, is left alone. */
+  openFolder(path: string): void {
+    if (this.findObstacle(path)) return;
+    const stats = this.look(path);
+    if (!stats?.isDirectory() || (stats.mode & 0o700) === 0o700) return;
+    if (!this.#finalModes.has(path)) this.#finalModes.set(path, stats.mode & 0o777);
+    chmodSync(this.absolute(path), (stats.mode & 0o777) | 0o700);
   }
 
   /** A name in the same folder that a file can be written to before it gets its own. */
@@ -120,9 +142,14 @@ export class Destination {
     return isWithin(this.root, realEnd(end));
   }
 
+  /** Gives folders their modes. Nothing is written afterwards. */
   finish(): void {
-    const deepestFirst = [...this.#createdModes].toSorted((a, b) => b[0].length - a[0].length);
-    for (const [path, mode] of deepestFirst) chmodSync(this.absolute(path), mode);
+    const deepestFirst = [...this.#finalModes].toSorted((a, b) => b[0].length - a[0].length);
+    this.#finalModes.clear();
+    for (const [path, mode] of deepestFirst) {
+      // Somebody may have taken it away, or put a link in its place, meanwhile.
+      if (this.look(path)?.isDirectory()) chmodSync(this.absolute(path), mode);
+    }
   }
 }
 

@@ -25,15 +25,19 @@ export async function fetchOutputs(
   const entries = only ? outputs.entries.filter((entry) => only.has(entry.path)) : outputs.entries;
   if (entries.length === 0) return nothing;
   const destination = openDestination(folder, execution.id);
-  return placeOutputs({
-    executionId: execution.id,
-    destination,
-    ledger: Ledger.load(source.home, destination.root),
-    outputs: { entries },
-    fetch: (entry, path) => source.fetch(execution, entry, path),
-    sent: (path) => source.sent(destination.absolute(path)),
-    prefix: '',
-  });
+  try {
+    return await placeOutputs({
+      executionId: execution.id,
+      destination,
+      ledger: Ledger.load(source.home, destination.root),
+      outputs: { entries },
+      fetch: (entry, path) => source.fetch(execution, entry, path),
+      sent: (path) => source.sent(destination.absolute(path)),
+      prefix: '',
+    });
+  } finally {
+    destination.finish();
+  }
 }
 
 export function openDestination(folder: string, id: string): Destination {

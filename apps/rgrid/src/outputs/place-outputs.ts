@@ -44,8 +44,13 @@ export interface PlaceReport {
 }
 
 const LANES = 6;
+/** Stands in the ledger for a folder that rgrid made. */
+const FOLDER = 'folder';
 
-/** Writes the outputs of one execution; local files that are not its own work stay as they are. */
+/**
+ * Writes the outputs of one execution; local files that are not its own work stay as they are. Folders get
+ * their modes when the destination is finished.
+ */
 export async function placeOutputs(request: PlaceRequest): Promise<PlaceReport> {
   const placer = new OutputPlacer(request);
   try {
@@ -76,6 +81,9 @@ class OutputPlacer {
 
   async run(): Promise<PlaceReport> {
     const entries = this.#request.outputs.entries.filter((entry) => this.#isAcceptable(entry));
+    // An earlier run may have left a folder that cannot be entered; the outer ones come first.
+    for (const entry of entries)
+      if (entry.type === 'directory') this.#request.destination.openFolder(this.#wantedPath(entry));
     // Files before links: nothing is ever written through a link that came with the same outputs.
     await inLanes(
       entries.filter((entry) => entry.type === 'file'),
@@ -84,7 +92,6 @@ class OutputPlacer {
     );
     for (const entry of entries) if (entry.type === 'directory') await this.#place(entry);
     for (const entry of entries) if (entry.type === 'symlink') await this.#place(entry);
-    this.#request.destination.finish();
     return this.#report;
   }
 
@@ -211,7 +218,7 @@ class OutputPlacer {
         }
         break;
       case 'directory':
-        if (placement === 'write') destination.makeFolder(path, entry.mode);
+        this.#writeFolder(path, entry.mode);
         break;
       case 'symlink':
         destination.makeParent(path);
@@ -220,6 +227,15 @@ class OutputPlacer {
     if (placement === 'identical' || entry.type === 'directory') return;
     this.#report.written += 1;
     this.#report.changed.push(path);
+  }
+
+  /** A folder of the person's keeps its mode, unless the script set one: 0755 is what every new folder there has. */
+  #writeFolder(path: string, mode: number): void {
+    const { destination, ledger } = this.#request;
+    const isNew = destination.look(path) === undefined || destination.hasCreated(path);
+    const isOurs = isNew || ledger.contentsOf(path).includes(FOLDER);
+    if (isNew) ledger.record(path, FOLDER);
+    if (isOurs || mode !== 0o755) destination.makeFolder(path, mode);
   }
 
   /** The bytes are here already: known as ours from now on, unless they are what was sent, the person's own. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { FakePlatform } from '../testing/fake-platform.ts';
-import { makeFolder, runCli } from '../testing/run-cli.ts';
+import { asOrdinaryUser, makeFolder, runCli } from '../testing/run-cli.ts';
 
 let platform: FakePlatform;
 let cwd = '';
@@ -134,20 +134,6 @@ describe('a mistake is said in one sentence before anything is sent', () => {
     expect(stderr).not.toContain('hush');
   });
 });
-
-const NOBODY = 65_534;
-
-/** Root may read everything; as root the work is done by a user who may not. */
-async function asOrdinaryUser<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  if (process.geteuid?.() !== 0) return work();
-  chmodSync(folder, 0o755);
-  process.seteuid?.(NOBODY);
-  try {
-    return await work();
-  } finally {
-    process.seteuid?.(0);
-  }
-}
 
 describe('an argument that names nothing', () => {
   it.each([

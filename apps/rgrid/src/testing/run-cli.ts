@@ -1,4 +1,5 @@
 import {
+  chownSync,
   closeSync,
   mkdirSync,
   mkdtempSync,
@@ -50,6 +51,20 @@ export function makeFolder(name: string, files: Readonly<Record<string, string>>
     writeFileSync(join(folder, path), content);
   }
   return folder;
+}
+
+const NOBODY = 65_534;
+
+/** Root may do everything; as root the work is done by a user who may not, and to whom the folder is given. */
+export async function asOrdinaryUser<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return work();
+  chownSync(folder, NOBODY, NOBODY);
+  process.seteuid?.(NOBODY);
+  try {
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+  }
 }
 
 /** One command line from words to exit code, in this process. */
