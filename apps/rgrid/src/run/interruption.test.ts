@@ -26,14 +26,18 @@ function interrupt(answers: InterruptChoice[] | undefined) {
   };
   let asked = 0;
   const pending: ((choice: InterruptChoice) => void)[] = [];
-  const ask = () => {
+  const ask = (signal: AbortSignal) => {
     asked += 1;
-    return new Promise<InterruptChoice>((done) => pending.push(done));
+    return new Promise<InterruptChoice>((done) => {
+      pending.push(done);
+      signal.addEventListener('abort', () => done('cancel'));
+    });
   };
   const screen = new Screen({ stdout: output, stderr: output, isQuiet: false });
   const interruption = new Interruption({ context, screen, ask: answers ? ask : undefined });
   return {
     interruption,
+    screen,
     send: (signal: 'SIGINT' | 'SIGTERM') => send(signal),
     answer: async () => {
       while (pending.length === 0) await new Promise((done) => setImmediate(done));
@@ -72,6 +76,15 @@ describe('Ctrl-C', () => {
     send('SIGINT');
     send('SIGINT');
     expect(seen()).toMatchObject({ isCancelled: true });
+  });
+
+  it('takes the question back when it comes again, so that the rest is printed', async () => {
+    const { send, screen, seen } = interrupt(['continue']);
+    send('SIGINT');
+    await new Promise((done) => setImmediate(done));
+    send('SIGINT');
+    await screen.settle();
+    expect(seen()).toEqual({ asked: 1, isDetached: false, isCancelled: true });
   });
 
   it('asks again after the answer to go on', async () => {

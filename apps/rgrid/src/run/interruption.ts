@@ -6,8 +6,8 @@ export type InterruptChoice = 'continue' | 'detach' | 'cancel';
 export interface InterruptionOptions {
   context: Context;
   screen: Screen;
-  /** Asks the person; undefined where nobody can be asked. */
-  ask: (() => Promise<InterruptChoice>) | undefined;
+  /** Asks the person, until the signal takes the question back; undefined where nobody can be asked. */
+  ask: ((signal: AbortSignal) => Promise<InterruptChoice>) | undefined;
 }
 
 /**
@@ -61,8 +61,12 @@ export class Interruption {
     void this.#askPerson(ask);
   }
 
-  async #askPerson(ask: () => Promise<InterruptChoice>): Promise<void> {
-    const choice = await this.#options.screen.hold(ask).catch(() => 'cancel' as const);
+  async #askPerson(ask: NonNullable<InterruptionOptions['ask']>): Promise<void> {
+    const { signal } = this.#cancel;
+    // The second Ctrl-C may come before the question is on the terminal, and is its answer then.
+    const question = () => ask(signal);
+    const choice = await this.#options.screen.hold(question).catch(() => 'cancel' as const);
+    if (signal.aborted) return;
     // The next Ctrl-C is the second one after any answer but "continue".
     this.#isAsking = choice !== 'continue';
     if (choice === 'detach') this.#leave(this.#detach);

@@ -84,7 +84,7 @@ async function runPrepared(
 ): Promise<ExitCode> {
   const { mode } = prepared.plan.options;
   // Only what runs on the grid can go on without the terminal.
-  const ask = canAsk(context) && mode === 'grid' ? () => askWhatNow() : undefined;
+  const ask = canAsk(context) && mode === 'grid' ? askWhatNow : undefined;
   const interruption = new Interruption({ context, screen, ask });
   try {
     const here = { context, prepared, screen, interruption };
@@ -184,8 +184,9 @@ async function confirmLarge(context: Context, message: string): Promise<void> {
   throw new Problem('nothing was sent: put what is not needed into .rgridignore', EXIT.interrupted);
 }
 
-async function askWhatNow(): Promise<InterruptChoice> {
+async function askWhatNow(signal: AbortSignal): Promise<InterruptChoice> {
   return askChoice<InterruptChoice>({
+    signal,
     message: 'What should become of the run? (Ctrl-C again cancels it)',
     options: [
       { value: 'continue', label: 'Keep waiting' },

@@ -19,16 +19,19 @@ export interface AskOption<T extends string> {
   hint?: string;
 }
 
-/** One of the options; `onCancel` for Ctrl-C. */
+/** One of the options; `onCancel` for Ctrl-C, and when the signal takes the question back. */
 export async function askChoice<T extends string>(question: {
   message: string;
   options: readonly AskOption<T>[];
   onCancel: T;
+  signal: AbortSignal;
 }): Promise<T> {
   const { select } = await import('@clack/prompts');
-  const { message, options, onCancel } = question;
+  const { message, options, onCancel, signal } = question;
+  if (signal.aborted) return onCancel;
   const answer: unknown = await select<string>({
     message,
+    signal,
     options: [...options],
     output: process.stderr,
   });

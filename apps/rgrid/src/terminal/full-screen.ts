@@ -24,8 +24,7 @@ export class FullScreen {
     void stdout.write(ENTER);
     const { stdin } = process;
     const onKey = (data: Buffer) => {
-      // In raw mode Ctrl-C is a letter like any other.
-      if (['q', 'Q', '\u0003', '\u001B'].includes(data.toString())) this.#leave();
+      if (asksToLeave(data.toString())) this.#leave();
     };
     stdin.setRawMode(true);
     stdin.on('data', onKey);
@@ -67,4 +66,10 @@ export class FullScreen {
     this.#isLeft = true;
     this.#wake?.();
   }
+}
+
+/** Whether q, Ctrl-C or Escape is among what one read of the terminal gave: keys pressed together come together. */
+export function asksToLeave(keys: string): boolean {
+  // In raw mode Ctrl-C is a letter like any other; with more behind it, Escape begins the code of another key.
+  return /[qQ\u0003]/.test(keys) || keys === '\u001B';
 }
