@@ -36,6 +36,7 @@ describe('a mistake is said in one sentence before anything is sent', () => {
     [['run', 'x.py', '--batch', '*.tsv'], '--batch *.tsv: no file matches'],
     [['run', 'x.py', '--batch', 'data.csv', 'data.csv'], '--batch: data.csv is given twice'],
     [['run', '--timeout', 'soon', 'x.py'], '--timeout soon: not a duration'],
+    [['run', '--max-wait', '31d', 'x.py'], '--max-wait 31d: from 1s to 30d'],
     [['run', '--memory', '1', 'x.py'], '--memory 1: at least 16MiB'],
     [
       ['run', 'x.py', '--memory', '4'],

@@ -208,6 +208,7 @@ function submissionOf(plan: RunPlan, contents: Contents): Submission {
     priority: options.priority,
     parallel: options.parallel,
     retries: options.retries,
+    maxWaitSeconds: options.maxWaitSeconds,
     rerun: plan.inputs && !options.isForced ? 'reuse' : 'always',
     idempotencyKey: randomId(24),
   };

@@ -48,6 +48,7 @@ export const RUN_FLAGS: readonly Flag[] = [
   { name: 'disk', value: 'SIZE', help: 'what an execution may write' },
   { name: 'max-log', value: 'SIZE', help: 'what is kept of stdout and stderr together' },
   { name: 'retries', value: 'N', help: 'run again up to N times after a failure of the script' },
+  { name: 'max-wait', value: 'TIME', help: 'cancel what has been queued for this long (10m)' },
   { name: 'priority', value: 'N', help: 'from -100 to 100; higher goes first' },
   { name: 'network', help: 'let the script reach the network' },
   {

@@ -16,6 +16,7 @@ export interface RunOptions {
   metadata: Record<string, string>;
   priority: number;
   retries: number;
+  maxWaitSeconds: number | null;
   parallel: number | null;
   outputDir: string | undefined;
   isFlat: boolean;
@@ -43,6 +44,7 @@ export function parseRunOptions(flags: FlagValues): RunOptions {
     metadata: metadataOf(flags.all('metadata')),
     priority: countOf(flags, 'priority', { min: -100, max: 100 }) ?? 0,
     retries: countOf(flags, 'retries', { min: 0, max: 100 }) ?? 0,
+    maxWaitSeconds: maxWaitOf(flags.text('max-wait')),
     parallel: countOf(flags, 'parallel', { min: 1, max: 100_000 }) ?? null,
     outputDir: flags.text('output-dir'),
     isFlat: flags.has('flat'),
@@ -107,6 +109,13 @@ function limitsOf(flags: FlagValues): Limits {
     limits[limit.property] = sizeLimit(flags, limit) ?? limits[limit.property];
   if (limits.timeoutSeconds > 30 * 24 * 3600) throw usageProblem('--timeout: at most 30d');
   return limits;
+}
+
+function maxWaitOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const seconds = parseDuration('max-wait', text);
+  if (seconds >= 1 && seconds <= 30 * 24 * 3600) return seconds;
+  throw usageProblem(`--max-wait ${text}: from 1s to 30d`);
 }
 
 interface SizeLimit {
