@@ -5,6 +5,7 @@ import { addDaemonCommand } from './daemon/command.ts';
 import { addImageCommand } from './image/command.ts';
 import { addKeyCommands } from './keys/commands.ts';
 import { Problem } from './problem.ts';
+import { addServersCommand } from './servers/command.ts';
 import { addSimulateCommand } from './simulate/command.ts';
 import { addSystemdCommand } from './systemd/command.ts';
 import { addUpCommand } from './up/command.ts';
@@ -17,6 +18,7 @@ const program = new Command('nexus')
 addUpCommand(program, process.env);
 addKeyCommands(program, process.env);
 addDaemonCommand(program, process.env);
+addServersCommand(program, process.env);
 addSimulateCommand(program, process.env);
 addWorkerBundleCommand(program, process.env);
 addImageCommand(program, process.env);

@@ -1,13 +1,11 @@
 import type { Command } from 'commander';
 
-import { openDatabase, type Database } from '@nexus/db';
-import { databaseUrlSchema } from '@nexus/kit/config';
+import type { Database } from '@nexus/db';
 import { AppError } from '@nexus/kit/errors';
 import { createKey, listKeys, revokeKey } from '@nexus/orchestrator/accounts';
 
-import { homeAt } from '../home.ts';
+import { withDatabase } from '../database.ts';
 import { Problem } from '../problem.ts';
-import { runningDatabaseUrl } from '../up/running.ts';
 import { LOCAL_ACCOUNT } from './local-key.ts';
 
 /** `nexus key create|list|revoke`: API keys, made and withdrawn by whoever can reach the database. */
@@ -65,31 +63,4 @@ async function printKeys(database: Database, isJson: boolean | undefined): Promi
 function explain(error: unknown): never {
   if (error instanceof AppError) throw new Problem(error.message, { cause: error });
   throw error;
-}
-
-/** DATABASE_URL, else the running platform's own database. */
-async function withDatabase(
-  environment: NodeJS.ProcessEnv,
-  work: (database: Database) => Promise<void>,
-): Promise<void> {
-  const configured = environment['DATABASE_URL'];
-  if (configured) return useDatabase(databaseUrlSchema.parse(configured), work);
-  const home = homeAt(environment);
-  const running = await runningDatabaseUrl(home);
-  if (running !== undefined) return useDatabase(running, work);
-  throw new Problem(
-    `no platform runs in ${home.folder}; start it with npm start, or set DATABASE_URL`,
-  );
-}
-
-async function useDatabase(
-  url: string,
-  work: (database: Database) => Promise<void>,
-): Promise<void> {
-  const database = openDatabase({ url, maxConnections: 1 });
-  try {
-    await work(database);
-  } finally {
-    await database.close();
-  }
 }
