@@ -15,6 +15,7 @@ import type { Destination } from './destination.ts';
 import { RESUMABLE_BYTES } from './has-outputs.ts';
 import type { Ledger } from './ledger.ts';
 import { hasVersionControlPart, RepositoryFinder } from './version-control.ts';
+import { describeWriteError } from './write-errors.ts';
 
 export interface PlaceRequest {
   executionId: string;
@@ -295,19 +296,6 @@ function resumeMark(entry: FileEntry, path: string): string {
   return hash('sha256', `${entry.sha256} ${path}`).slice(0, 16);
 }
 
-const WRITE_ERRORS: Readonly<Record<string, string>> = {
-  ENOSPC: 'there is no space left',
-  EDQUOT: 'the disk quota is used up',
-  EACCES: 'permission denied',
-  EPERM: 'not permitted',
-  EROFS: 'the file system is read-only',
-  ENAMETOOLONG: 'a name is too long here',
-  EISDIR: 'a folder is in the way',
-  ENOTDIR: 'a file is in the way',
-  EEXIST: 'a file is in the way',
-  EFBIG: 'a file is too large for the file system',
-};
-
 function explainWriteError(error: unknown, request: PlaceRequest): unknown {
   const code = systemErrorCode(error);
   if (error instanceof Problem || code === undefined) return error;
@@ -315,7 +303,7 @@ function explainWriteError(error: unknown, request: PlaceRequest): unknown {
 }
 
 export function writeProblem(folder: string, id: string, error: unknown): unknown {
-  const reason = WRITE_ERRORS[systemErrorCode(error) ?? ''];
+  const reason = describeWriteError(error);
   if (reason === undefined) return error;
   return new Problem(
     `cannot write the outputs into ${folder}: ${reason}; the platform keeps them: rgrid download ${id}`,

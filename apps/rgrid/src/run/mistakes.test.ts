@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -66,6 +66,13 @@ describe('a mistake is said in one sentence before anything is sent', () => {
     ],
     [['run', '--project', 'dir', 'x.py'], 'must be the current folder or one above it'],
     [['run', '--flat', 'x.py'], '--flat is for batches'],
+    [['run', '--parallel', '3', 'x.py'], '--parallel is for batches: add --batch'],
+    [['run', '--output-dir', 'data.csv', 'x.py'], '--output-dir data.csv: it is a file'],
+    [['run', '-o', 'data.csv/x/y', 'x.py'], '--output-dir data.csv/x/y: a file is in the way'],
+    [
+      ['run', '-o', 'broken.py', 'x.py'],
+      '--output-dir broken.py: it is a symbolic link to nothing',
+    ],
     [['run', '--local', '--check', 'x.py'], '--local and --check exclude each other'],
     [['run', '--timout', '5', 'x.py'], 'there is no flag --timout; did you mean --timeout?'],
     [['rum', 'x.py'], 'there is no verb "rum"; did you mean run?'],
@@ -116,6 +123,18 @@ describe('a mistake is said in one sentence before anything is sent', () => {
     });
     expect(exitCode).toBe(0);
     expect(stdout).toContain('250 MB  huge.bin');
+  });
+
+  it('about a place for outputs that cannot be written to', async () => {
+    mkdirSync(join(cwd, 'closed'), { mode: 0o555 });
+    const { exitCode, stderr } = await asOrdinaryUser(cwd, () =>
+      runCli(platform, ['run', '-o', 'closed/out', 'x.py'], { cwd }),
+    );
+    expect([exitCode, stderr]).toEqual([2, 'rgrid: --output-dir closed/out: permission denied\n']);
+    writeFileSync(join(cwd, 'outputs'), 'a file');
+    const batch = await runCli(platform, ['run', 'x.py', '--batch', 'data.csv'], { cwd });
+    expect(batch.stderr).toContain('outputs, the folder for what a batch makes: it is a file');
+    expect(platform.requests).toEqual([]);
   });
 
   it('about a file that cannot be read', async () => {

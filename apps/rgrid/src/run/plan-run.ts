@@ -1,8 +1,12 @@
+import { resolve } from 'node:path';
+
 import type { Context } from '../context.ts';
 import { ProjectFolder } from '../project/project-folder.ts';
 import { usageProblem } from '../problem.ts';
+import { quoted } from '../terminal/text.ts';
 import { checkRunnable, checkScript, type Script } from './check-script.ts';
 import { refuseMissingInputs } from './check-arguments.ts';
+import { findOutputObstacle } from './check-output-folder.ts';
 import { scriptEnvironment, type ScriptEnvironment } from './environment.ts';
 import type { BatchInput } from './expand-inputs.ts';
 import { findDependencies, languageOf, type DependencyFiles } from './find-dependencies.ts';
@@ -31,6 +35,7 @@ export async function planRun(context: Context, words: RunWords): Promise<RunPla
   checkRunnable(script, options.runtime !== null || options.image !== null);
   const inputs = words.batch && (await batchInputs(words.batch, project.cwd));
   refuseBatchFlags(options, inputs !== undefined);
+  refuseOutputFolder(options, project.cwd, inputs !== undefined);
   refuseMissingInputs(words.args.slice(0, words.args.length - words.verbatim), project);
   return {
     options,
@@ -61,4 +66,18 @@ function refuseBatchFlags(options: RunOptions, isBatch: boolean): void {
   if (isBatch) return;
   if (options.isFlat) throw usageProblem('--flat is for batches: add --batch');
   if (options.isFailFast) throw usageProblem('--fail-fast is for batches: add --batch');
+  if (options.parallel !== null) throw usageProblem('--parallel is for batches: add --batch');
+}
+
+/** A place that cannot take the outputs is found now and not when all has run. */
+function refuseOutputFolder(options: RunOptions, cwd: string, isBatch: boolean): void {
+  const { outputDir, isRemoteOnly, isDetached, mode } = options;
+  const isUsed = !isRemoteOnly && !isDetached && mode !== 'check';
+  if (!isUsed || (outputDir === undefined && !isBatch)) return;
+  const obstacle = findOutputObstacle(resolve(cwd, outputDir ?? 'outputs'));
+  if (obstacle === undefined) return;
+  if (outputDir !== undefined) throw usageProblem(`--output-dir ${quoted(outputDir)}: ${obstacle}`);
+  throw usageProblem(
+    `outputs, the folder for what a batch makes: ${obstacle} (--output-dir names another, --remote-only leaves it there)`,
+  );
 }

@@ -197,8 +197,10 @@ describe('outputs of a batch', () => {
   });
 
   it('that cannot be written make the command fail, after all of it has run', async () => {
-    writeFileSync(join(cwd, 'outputs'), 'a file in the way');
-    platform.behave = () => ({ outputs: { 'result.txt': 'r' } });
+    platform.behave = () => {
+      writeFileSync(join(cwd, 'outputs'), 'a file in the way');
+      return { outputs: { 'result.txt': 'r' } };
+    };
     const { exitCode, stderr } = await run(['x.py', '--batch', 'data/*.csv']);
     expect(exitCode).toBe(74);
     expect(stderr).toContain('rgrid download k000000000aa');

@@ -1,7 +1,6 @@
 import {
   chmodSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -377,9 +376,10 @@ describe('what comes back', () => {
   });
 
   it('that cannot be written is kept there, and the command says how to get it', async () => {
-    mkdirSync(join(cwd, 'dir'));
-    writeFileSync(join(cwd, 'plain'), '');
-    outputs({ 'r.txt': 'r' });
+    platform.behave = () => {
+      writeFileSync(join(cwd, 'plain'), '');
+      return { outputs: { 'r.txt': 'r' } };
+    };
     const { exitCode, stderr } = await run('--output-dir', 'plain/below', 'x.py');
     expect(exitCode).toBe(74);
     expect(stderr).toContain('the platform keeps them: rgrid download k000000000aa-0');
