@@ -73,6 +73,7 @@ describe('the API document', () => {
   interface Document {
     openapi: string;
     info: object;
+    components: { securitySchemes: object };
     paths: Record<string, Record<string, Operation>>;
   }
 
@@ -80,6 +81,8 @@ describe('the API document', () => {
   const readDocument = async () => (await (await get('/docs/json')).json()) as Document;
 
   interface Operation {
+    summary?: string;
+    security?: Record<string, string[]>[];
     responses: Record<string, unknown>;
     parameters?: { name: string; in: string; schema: unknown }[];
     requestBody?: { content: Record<string, { schema: unknown }> };
@@ -101,12 +104,29 @@ describe('the API document', () => {
     }
   });
 
+  const listOperations = (document: Document) =>
+    Object.entries<Record<string, Operation>>(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+    );
+
+  test('says in a line what each route is for, and how its caller signs in', async () => {
+    const document = await readDocument();
+    const open = /^\/(health|ready|metrics|worker-bundles\/\{file\}|api\/v1\/worker\/register)$/;
+    for (const { path, method, operation } of listOperations(document)) {
+      const name = `${method} ${path}`;
+      expect(operation.summary, name).toMatch(/^\p{Lu}.{3,80}[^.]$/u);
+      const scheme = path.startsWith('/api/v1/worker/') ? 'workerToken' : 'apiKey';
+      expect(operation.security, name).toEqual(open.test(path) ? [] : [{ [scheme]: [] }]);
+    }
+    expect(document.components.securitySchemes).toMatchObject({
+      apiKey: { type: 'http', scheme: 'bearer' },
+      workerToken: { type: 'http', scheme: 'bearer' },
+    });
+  });
+
   test('says of each route what goes in and what comes out', async () => {
     const document = await readDocument();
-    const operations = Object.entries<Record<string, Operation>>(document.paths).flatMap(
-      ([path, methods]) =>
-        Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
-    );
+    const operations = listOperations(document);
     expect(operations.length).toBeGreaterThan(25);
     for (const { path, method, operation } of operations) {
       const name = `${method} ${path}`;
@@ -158,6 +178,52 @@ describe('an answer that is an error', () => {
     expect(body.error).toMatchObject({ code: 'invalid_request', retryable: false });
     expect(body.error.details.problems).toHaveLength(3);
     expect(body.error.message).toMatch(/priority: .*parallel: /);
+  });
+
+  test('is 415 for a body of a type that is not taken there', async () => {
+    const send = async (path: string, method: string, type: string | undefined) => {
+      const headers = type === undefined ? {} : { 'content-type': type };
+      // A Blob has no type of its own, as a string would.
+      const body = new Blob(['{}']);
+      const response = await ana.api.raw(path, { method, body, headers });
+      const answer = JSON.parse(await response.text());
+      return [response.status, answer.error?.code];
+    };
+    const refused = [415, 'unsupported_media_type'];
+    const blob = `/blobs/${'a'.repeat(64)}?size=2`;
+    for (const type of [
+      'application/json',
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      undefined,
+    ])
+      expect(await send(blob, 'PUT', type), type).toEqual(refused);
+    for (const type of ['application/octet-stream', 'text/plain', 'text/html', undefined]) {
+      expect(await send('/batches', 'POST', type), type).toEqual(refused);
+      expect(await send('/blobs/missing', 'POST', type), type).toEqual(refused);
+      expect(await send('/batches/abcdefghijkl/cancel', 'POST', type), type).toEqual(refused);
+    }
+    expect((await ana.api.raw(blob, { method: 'PUT' })).status).toBe(415);
+  });
+
+  test('is 400 for a query parameter that means nothing there', async () => {
+    const id = 'abcdefghijkl';
+    for (const path of [
+      '/whoami?verbose=1',
+      '/workers?state=active',
+      '/executions?limits=5',
+      '/cost?from=2026-01-01',
+      '/estimate?script=a&executions=1&parallel=2',
+      `/batches/${id}?full=1`,
+      `/batches/${id}/executions?metadata=a%3Db`,
+      `/batches/${id}/events?since=1`,
+      `/executions/${id}-0/logs?tail=5`,
+      `/blobs/${'a'.repeat(64)}?offset=1`,
+    ]) {
+      const { status, body } = await ana.api.get(path);
+      expect([path, status, body.error.code]).toEqual([path, 400, 'invalid_request']);
+      expect(body.error.message).toMatch(/^request: Unrecognized key: "\w+"$/);
+    }
   });
 
   test('is 413 for a body that is too large', async () => {

@@ -1,7 +1,3 @@
-import fastifySwagger from '@fastify/swagger';
-import fastifySwaggerUi from '@fastify/swagger-ui';
-import { jsonSchemaTransform } from 'fastify-type-provider-zod';
-
 import { isConnectionError, migrate, openDatabase, type Database } from '@nexus/db';
 import { startLoop, type BackgroundLoop } from '@nexus/kit/background';
 import { createHttpServer, type HttpServer } from '@nexus/kit/http-server';
@@ -12,6 +8,7 @@ import { createVault } from '@nexus/vault';
 
 import { KeyRing } from './accounts/accounts.ts';
 import { registerAccountRoutes } from './accounts/routes.ts';
+import { describeScope, registerApiDocs } from './api-docs.ts';
 import type { Api } from './api.ts';
 import { registerBatchRoutes } from './batches/routes.ts';
 import { registerBlobRoutes } from './blobs/routes.ts';
@@ -25,6 +22,7 @@ import { startLeaseWatch } from './queue/lease-watch.ts';
 import { Turns } from './queue/turns.ts';
 import { sweep } from './retention/retention.ts';
 import { Signals } from './signals/signals.ts';
+import { refuseUnknownQueries } from './unknown-queries.ts';
 import { registerPlatformRoutes } from './workers/platform-routes.ts';
 import { registerJoinRoute, registerWorkerRoutes } from './workers/routes.ts';
 import { registerWorkerBundleRoutes } from './worker-bundles/routes.ts';
@@ -89,32 +87,26 @@ export async function createApp(config: Config, { logger }: { logger: Logger }):
 }
 
 async function buildServer(server: HttpServer, deps: WorkerDeps, config: Config): Promise<void> {
-  await server.register(fastifySwagger, {
-    openapi: {
-      info: {
-        title: 'Nexus platform',
-        version: '0.1.0',
-        description: 'The grid: batches, executions, blobs, workers.',
-      },
-      components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
-      security: [{ apiKey: [] }],
-    },
-    transform: jsonSchemaTransform,
-  });
-  await server.register(fastifySwaggerUi, { routePrefix: '/docs' });
+  await registerApiDocs(server);
   registerHealthRoutes(server, {
     database: deps.database,
     metrics: createMetrics(server, deps.database),
   });
   registerWorkerBundleRoutes(server, { folder: config.WORKER_BUNDLES });
-  await server.register(async (api: Api) => registerJoinRoute(api, deps), { prefix: '/api/v1' });
+  await server.register(async (api: Api) => registerJoinScope(api, deps), { prefix: '/api/v1' });
   await server.register(async (api: Api) => registerWorkerScope(api, deps), {
     prefix: '/api/v1/worker',
   });
   await server.register(async (api: Api) => registerUserScope(api, deps), { prefix: '/api/v1' });
 }
 
+async function registerJoinScope(api: Api, deps: WorkerDeps): Promise<void> {
+  describeScope(api, null);
+  registerJoinRoute(api, deps);
+}
+
 async function registerWorkerScope(api: Api, deps: WorkerDeps): Promise<void> {
+  describeScope(api, 'workerToken');
   api.addHook('onRequest', async (request) => {
     request.worker = await deps.registry.authenticate(request.headers.authorization);
   });
@@ -122,12 +114,14 @@ async function registerWorkerScope(api: Api, deps: WorkerDeps): Promise<void> {
 }
 
 async function registerUserScope(api: Api, deps: WorkerDeps): Promise<void> {
+  describeScope(api, 'apiKey');
+  refuseUnknownQueries(api);
   const keys = new KeyRing(deps.database);
   api.addHook('onRequest', async (request) => {
     request.caller = await keys.authenticate(request.headers.authorization);
   });
   registerAccountRoutes(api);
-  registerBlobRoutes(api, deps);
+  await registerBlobRoutes(api, deps);
   registerBatchRoutes(api, deps);
   registerExecutionRoutes(api, deps);
   registerPlatformRoutes(api, deps);

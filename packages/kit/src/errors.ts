@@ -28,6 +28,11 @@ export const ERROR_CODES = {
   },
   lease_lost: { status: 409, retryable: false, message: 'the lease is held by someone else now' },
   payload_too_large: { status: 413, retryable: false, message: 'the request is too large' },
+  unsupported_media_type: {
+    status: 415,
+    retryable: false,
+    message: 'the body is of a type that is not taken here',
+  },
   rate_limited: { status: 429, retryable: true, message: 'too many requests' },
   internal: { status: 500, retryable: true, message: 'something went wrong on our side' },
   unavailable: { status: 503, retryable: true, message: 'the platform is not ready' },

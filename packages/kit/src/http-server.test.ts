@@ -126,10 +126,12 @@ describe('a body', () => {
       status: 413,
       body: { error: { code: 'payload_too_large' } },
     });
-    expect(await post('n=1', 'application/x-www-form-urlencoded')).toMatchObject({
-      status: 415,
-      body: { error: { code: 'invalid_request' } },
-    });
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain']) {
+      expect(await post('n=1', type), type).toMatchObject({
+        status: 415,
+        body: { error: { code: 'unsupported_media_type' } },
+      });
+    }
   });
 });
 

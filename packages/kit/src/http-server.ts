@@ -42,6 +42,8 @@ export function createHttpServer(options: { logger: Logger; bodyLimitBytes?: num
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
   server.setErrorHandler(handleError);
+  // JSON is what a body is unless a scope says otherwise: text would be taken for a missing one.
+  server.removeContentTypeParser('text/plain');
   server.setNotFoundHandler((request, reply) =>
     reply
       .code(404)
@@ -67,7 +69,7 @@ function handleError(error: FastifyError, request: FastifyRequest, reply: Fastif
     return reply.code(error.status).send(errorBody(error.code, error.message, error.details));
   }
   if (!(error instanceof AppError) && error.statusCode !== undefined && error.statusCode < 500) {
-    const code: ErrorCode = error.statusCode === 413 ? 'payload_too_large' : 'invalid_request';
+    const code = ERRORS_OF_THE_SERVER[error.statusCode] ?? 'invalid_request';
     return reply.code(error.statusCode).send(errorBody(code, error.message));
   }
   if (UNSTORABLE_CODES.has(error.code)) {
@@ -83,6 +85,12 @@ function handleError(error: FastifyError, request: FastifyRequest, reply: Fastif
   }
   return hideServerError(error, request, reply);
 }
+
+// What Fastify itself refuses before a handler is called.
+const ERRORS_OF_THE_SERVER: Readonly<Record<number, ErrorCode>> = {
+  413: 'payload_too_large',
+  415: 'unsupported_media_type',
+};
 
 // What PostgreSQL says of a value itself: out of range, not a date, a text with a NUL or half a surrogate pair.
 const UNSTORABLE_CODES = new Set(['22001', '22003', '22007', '22008', '22021', '22P02', '22P05']);

@@ -206,7 +206,9 @@ describe('a key of another account', () => {
     expect((await eve.api.get('/executions')).body.executions).toEqual([]);
     expect((await eve.api.get(`/executions?batch=${batchId}`)).body.executions).toEqual([]);
     expect((await eve.api.get('/executions?metadata=whose%3Dana')).body.executions).toEqual([]);
-    expect((await eve.api.get(`/executions?cursor=${batchId}-0`)).body.executions).toEqual([]);
+    // As after an execution that nobody has.
+    const { body: page } = await eve.api.get(`/executions?cursor=${batchId}-0`);
+    expect(page.error.message).toMatch(/^cursor: there is no execution/);
     expect((await eve.api.get('/cost')).body).toMatchObject({
       totalMicros: 0,
       executions: 0,

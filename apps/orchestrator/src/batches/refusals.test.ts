@@ -193,6 +193,40 @@ describe('is refused with 400 and leaves nothing:', () => {
     expect(status).toBe(200);
   });
 
+  describe('a size that is not that of the blob', () => {
+    const content = 'seven b';
+    const [held] = toEntries({ 'data/held.txt': content });
+    const other = { ...held, sizeBytes: 5 };
+
+    beforeAll(async () => {
+      const put = await ana.api.put(`/blobs/${held?.sha256}?size=7`, Buffer.from(content));
+      expect(put.body.isComplete).toBe(true);
+    });
+
+    test.each<[string, Record<string, unknown>]>([
+      ['of a file', withEntries(other)],
+      ['of an input', withExecution({ input: other })],
+      ['of standard input', withSpec({ stdin: { sha256: held?.sha256, sizeBytes: 5 } })],
+      ['of dependencies', withSpec({ dependencies: [{ manager: 'pip', files: [other] }] })],
+    ])('%s', async (_name, changes) => {
+      const { status, body } = await post({ ...toSubmission(), ...changes });
+      expect([status, body.error.message]).toEqual([
+        400,
+        expect.stringMatching(
+          /^"(data\/held.txt|standard input)" is said to have 5 bytes, but .* has 7$/,
+        ),
+      ]);
+      expect(await countRows()).toEqual({ batches: 0, executions: 0, blobs: 0 });
+    });
+
+    test('that is told twice, and differently, before it is here', async () => {
+      const [unknown] = toEntries({ b: 'never sent' });
+      const entries = withEntries(unknown, { ...unknown, path: 'c', sizeBytes: 11 });
+      const { body } = await post({ ...toSubmission(), ...entries });
+      expect(body.error.message).toMatch(/^"c" is said to have 11 bytes, but its blob \w+ has 10$/);
+    });
+  });
+
   test('what is no JSON', async () => {
     const send = (body: string, type = 'application/json') =>
       ana.api.raw('/batches', { method: 'POST', body, headers: { 'content-type': type } });

@@ -35,23 +35,43 @@ export function registerBatchRoutes(api: Api, deps: BatchDeps): void {
     '/batches',
     {
       bodyLimit: MAX_SUBMISSION_BYTES,
-      schema: { tags: ['batches'], body: submissionSchema, response: { 200: submitReplySchema } },
+      schema: {
+        tags: ['batches'],
+        summary: 'Submit executions as one batch, or attach to the same batch of before',
+        body: submissionSchema,
+        response: { 200: submitReplySchema },
+      },
     },
     (request) => submit(deps, request.caller, request.body),
   );
   api.post(
     '/batches/:id/start',
-    { schema: { ...schema, response: { 200: startReplySchema } } },
+    {
+      schema: {
+        ...schema,
+        summary: 'Queue a batch once all its blobs are here',
+        response: { 200: startReplySchema },
+      },
+    },
     (request) => startBatch(deps, request.caller.accountId, request.params.id),
   );
-  api.get('/batches/:id', { schema: { ...schema, response: { 200: batchSchema } } }, (request) =>
-    getBatch(deps.database, request.caller.accountId, request.params.id),
+  registerBatchReaders(api, deps);
+  registerBatchCommands(api, deps);
+}
+
+function registerBatchReaders(api: Api, deps: BatchDeps): void {
+  const schema = { tags: ['batches'], params };
+  api.get(
+    '/batches/:id',
+    { schema: { ...schema, summary: 'A batch and how far it is', response: { 200: batchSchema } } },
+    (request) => getBatch(deps.database, request.caller.accountId, request.params.id),
   );
   api.get(
     '/batches/:id/executions',
     {
       schema: {
         ...schema,
+        summary: 'The executions of a batch, page by page',
         querystring: listExecutionsQuerySchema.omit({ batch: true, metadata: true }),
         response: { 200: executionListSchema },
       },
@@ -64,7 +84,13 @@ export function registerBatchRoutes(api: Api, deps: BatchDeps): void {
   );
   api.get(
     '/batches/:id/events',
-    { schema: { ...schema, querystring: batchEventsQuerySchema } },
+    {
+      schema: {
+        ...schema,
+        summary: 'What changes in a batch, as lines of JSON',
+        querystring: batchEventsQuerySchema,
+      },
+    },
     async (request, reply) => {
       const { accountId } = request.caller;
       const { after, follow } = request.query;
@@ -82,19 +108,31 @@ export function registerBatchRoutes(api: Api, deps: BatchDeps): void {
       );
     },
   );
-  registerBatchCommands(api, deps);
 }
 
 function registerBatchCommands(api: Api, deps: BatchDeps): void {
   const schema = { tags: ['batches'], params };
   api.post(
     '/batches/:id/cancel',
-    { schema: { ...schema, response: { 200: cancelReplySchema } } },
+    {
+      schema: {
+        ...schema,
+        summary: 'Cancel what has not ended',
+        response: { 200: cancelReplySchema },
+      },
+    },
     (request) => cancel(deps, request.caller.accountId, { batchId: request.params.id }),
   );
   api.post(
     '/batches/:id/retry',
-    { schema: { ...schema, body: retryRequestSchema, response: { 200: retryReplySchema } } },
+    {
+      schema: {
+        ...schema,
+        summary: 'Run again what failed, or all of it',
+        body: retryRequestSchema,
+        response: { 200: retryReplySchema },
+      },
+    },
     (request) =>
       retry(deps, request.caller.accountId, { batchId: request.params.id, all: request.body.all }),
   );

@@ -1,5 +1,4 @@
 import type { Database, Queryable } from '@nexus/db';
-import { filesOf } from '@nexus/grid';
 import {
   executionId,
   type ParsedSubmission,
@@ -13,7 +12,6 @@ import type { BlobStore } from '@nexus/storage';
 import type { Vault } from '@nexus/vault';
 
 import type { Caller } from '../accounts/accounts.ts';
-import { listMissing } from '../blobs/blob-index.ts';
 import {
   recordManifests,
   storeManifest,
@@ -21,6 +19,7 @@ import {
 } from '../manifests/manifest-store.ts';
 import type { Signals } from '../signals/signals.ts';
 import { attachToBatch, findAttachableBatch, repeatReply } from './attach.ts';
+import { findMissing, listOwnBlobs } from './needed-blobs.ts';
 
 export interface BatchDeps {
   database: Database;
@@ -59,7 +58,7 @@ async function submitIn(tx: Queryable, context: SubmitContext): Promise<SubmitRe
   const answered = await findAnswered(tx, context);
   if (answered !== undefined) return repeatReply(tx, caller.accountId, answered);
   const earlier = identity === null ? undefined : await findEarlier(tx, context, identity);
-  const missing = await listMissing(tx, caller.accountId, neededBlobs(submission));
+  const missing = await findMissing(tx, caller.accountId, submission);
   if (earlier !== undefined) return attachToBatch(tx, earlier, missing);
   await recordManifests(tx, context.deps.blobs, {
     accountId: caller.accountId,
@@ -110,22 +109,6 @@ function batchIdentity(executions: readonly SubmittedExecution[]): string {
   return sha256(
     executions.map((execution) => `${execution.identity} ${execution.label}`).join('\n'),
   );
-}
-
-function neededBlobs(submission: ParsedSubmission): string[] {
-  return [...filesOf(submission.project).map((file) => file.sha256), ...ownBlobs(submission)];
-}
-
-/** What the batch needs beside its project. */
-function ownBlobs(submission: ParsedSubmission): string[] {
-  const inputs = submission.executions.flatMap((execution) =>
-    execution.input ? [execution.input.sha256] : [],
-  );
-  const stdin = submission.spec.stdin ? [submission.spec.stdin.sha256] : [];
-  const dependencies = submission.spec.dependencies.flatMap((dependency) =>
-    dependency.files.map((file) => file.sha256),
-  );
-  return [...new Set([...inputs, ...stdin, ...dependencies])];
 }
 
 async function insertBatch(
@@ -183,7 +166,7 @@ async function insertBatchBlobs(
   context: SubmitContext,
   batchId: string,
 ): Promise<void> {
-  const blobs = ownBlobs(context.submission);
+  const blobs = listOwnBlobs(context.submission);
   if (blobs.length === 0) return;
   await tx.query(
     'insert into batch_blobs (batch_id, account_id, blob_sha256) select $1, $2, unnest($3::text[])',

@@ -12,15 +12,24 @@ export async function listMissing(
   accountId: string,
   names: readonly string[],
 ): Promise<string[]> {
-  if (names.length === 0) return [];
+  const held = await keepHeld(db, accountId, names);
+  return [...new Set(names)].filter((name) => !held.has(name));
+}
+
+/** Of `names`, those the account has sent, with their sizes. They are kept for the submit that follows. */
+export async function keepHeld(
+  db: Queryable,
+  accountId: string,
+  names: readonly string[],
+): Promise<Map<string, number>> {
+  if (names.length === 0) return new Map();
   const wanted = [...new Set(names)];
   await touch(db, 'blobs', { accountId, names: wanted });
-  const held = await db.query<{ sha256: string }>(
-    'select sha256 from blobs where account_id = $1 and sha256 = any($2)',
+  const held = await db.query<{ sha256: string; sizeBytes: number }>(
+    'select sha256, size_bytes as "sizeBytes" from blobs where account_id = $1 and sha256 = any($2)',
     [accountId, wanted],
   );
-  const known = new Set(held.map((row) => row.sha256));
-  return wanted.filter((name) => !known.has(name));
+  return new Map(held.map((row) => [row.sha256, row.sizeBytes]));
 }
 
 /** False if the bytes were cleaned away in the moment since they came: they have to be sent again. */

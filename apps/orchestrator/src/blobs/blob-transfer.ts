@@ -25,9 +25,10 @@ export interface BlobUpload {
  * another one has sent the same bytes: knowing a hash is no proof of having the file.
  */
 export async function receiveBlob(deps: BlobDeps, upload: BlobUpload): Promise<UploadReply> {
-  if ((await findBlobSize(deps.database, upload.accountId, upload.sha256)) !== undefined) {
+  const heldBytes = await findBlobSize(deps.database, upload.accountId, upload.sha256);
+  if (heldBytes !== undefined) {
     upload.body.resume();
-    return { isComplete: true, offset: upload.sizeBytes };
+    return { isComplete: true, offset: heldBytes };
   }
   const result = await deps.blobs.append(
     { owner: upload.accountId, sha256: upload.sha256 },

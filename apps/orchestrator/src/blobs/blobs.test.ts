@@ -138,6 +138,17 @@ describe('an upload', () => {
     });
   });
 
+  test.each(['', '&size=', '&size=many'])(
+    'of a size that is not told is refused in words: "%s"',
+    async (size) => {
+      const { status: code, body } = await put(sha256('x'), `offset=0${size}`, Buffer.from('x'));
+      expect([code, body.error.message]).toEqual([
+        400,
+        'size: is missing or no number: say how many bytes the whole blob has, ?size=1234',
+      ]);
+    },
+  );
+
   test.each([3, 2 * MB])('of more bytes than the %i it announced is refused', async (size) => {
     const bytes = randomBytes(size + 2 * MB);
     const { status: code, body } = await put(sha256(bytes), `offset=0&size=${size}`, bytes);
@@ -171,8 +182,8 @@ describe('an upload', () => {
         body: '{}',
         headers: type === undefined ? {} : { 'content-type': type },
       });
-    expect((await send('application/json')).status).toBe(400);
-    expect((await send('text/plain')).status).toBe(400);
+    expect((await send('application/json')).status).toBe(415);
+    expect((await send('text/plain')).status).toBe(415);
     expect((await send('image/png')).status).toBe(415);
     expect((await send('application/octet-stream')).status).toBe(200);
   });

@@ -24,10 +24,13 @@ import {
 
 const paramsSchema = z.object({ sha256: sha256Schema });
 
-/** Throws AppError invalid_request for a body that another parser has taken: JSON, text. */
+/** Throws AppError unsupported_media_type for a body that is missing or that another parser has taken. */
 export function streamOf(body: unknown): Readable {
   if (body instanceof Readable) return body;
-  throw new AppError('invalid_request', 'send the bytes of the blob as application/octet-stream');
+  throw new AppError(
+    'unsupported_media_type',
+    'send the bytes of the blob as application/octet-stream',
+  );
 }
 
 /** Raw bodies reach the handler as a stream; nothing of a blob is ever held whole. */
@@ -37,14 +40,14 @@ export function acceptStreams(api: Api): void {
   );
 }
 
-export function registerBlobRoutes(api: Api, deps: BlobDeps): void {
-  acceptStreams(api);
+export async function registerBlobRoutes(api: Api, deps: BlobDeps): Promise<void> {
   api.post(
     '/blobs/missing',
     {
       bodyLimit: 64 << 20,
       schema: {
         tags: ['blobs'],
+        summary: 'Which of these blobs this account has still to send',
         body: missingBlobsRequestSchema,
         response: { 200: missingBlobsReplySchema },
       },
@@ -54,12 +57,22 @@ export function registerBlobRoutes(api: Api, deps: BlobDeps): void {
       return { missing: await listMissing(deps.database, request.caller.accountId, names) };
     },
   );
-  api.put(
+  await api.register(async (scope: Api) => registerUpload(scope, deps));
+  registerDownload(api, deps);
+}
+
+/** A scope of its own, in which nothing but a stream is taken: another parser would hold all of a blob. */
+function registerUpload(scope: Api, deps: BlobDeps): void {
+  scope.removeAllContentTypeParsers();
+  acceptStreams(scope);
+  scope.put(
     '/blobs/:sha256',
     {
       bodyLimit: Number.MAX_SAFE_INTEGER,
       schema: {
         tags: ['blobs'],
+        summary: 'Send a blob, or go on where an upload stands',
+        consumes: ['application/octet-stream'],
         params: paramsSchema,
         querystring: uploadQuerySchema,
         response: { 200: uploadReplySchema },
@@ -74,6 +87,9 @@ export function registerBlobRoutes(api: Api, deps: BlobDeps): void {
         body: streamOf(request.body),
       }),
   );
+}
+
+function registerDownload(api: Api, deps: BlobDeps): void {
   api.head(
     '/blobs/:sha256',
     { schema: { params: paramsSchema, hide: true } },
@@ -85,7 +101,14 @@ export function registerBlobRoutes(api: Api, deps: BlobDeps): void {
   );
   api.get(
     '/blobs/:sha256',
-    { exposeHeadRoute: false, schema: { tags: ['blobs'], params: paramsSchema } },
+    {
+      exposeHeadRoute: false,
+      schema: {
+        tags: ['blobs'],
+        summary: 'The bytes of a blob, or a range of them',
+        params: paramsSchema,
+      },
+    },
     async (request, reply) =>
       replyBlob(
         reply,

@@ -17,7 +17,14 @@ const tags = ['costs'];
 export function registerCostRoutes(api: Api, { database }: { database: Database }): void {
   api.get(
     '/cost',
-    { schema: { tags, querystring: costQuerySchema, response: { 200: costSchema } } },
+    {
+      schema: {
+        tags,
+        summary: 'What executions and servers have cost, and the budget',
+        querystring: costQuerySchema,
+        response: { 200: costSchema },
+      },
+    },
     (request) => readCost(database, request.caller.accountId, request.query),
   );
   api.get(
@@ -25,6 +32,7 @@ export function registerCostRoutes(api: Api, { database }: { database: Database 
     {
       schema: {
         tags,
+        summary: 'What each execution has cost, page by page',
         querystring: executionCostsQuerySchema,
         response: { 200: executionCostListSchema },
       },
@@ -33,7 +41,14 @@ export function registerCostRoutes(api: Api, { database }: { database: Database 
   );
   api.get(
     '/estimate',
-    { schema: { tags, querystring: estimateQuerySchema, response: { 200: estimateSchema } } },
+    {
+      schema: {
+        tags,
+        summary: 'How long and how dear a batch would be',
+        querystring: estimateQuerySchema,
+        response: { 200: estimateSchema },
+      },
+    },
     (request) => readEstimate(database, request.caller.accountId, request.query),
   );
 }

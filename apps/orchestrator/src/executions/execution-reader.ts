@@ -47,12 +47,26 @@ export async function listExecutions(
     ...[hasMetadata ? JSON.stringify(metadata) : null, limit + 1],
     ...(cursor === undefined ? [] : [cursor]),
   ]);
+  if (rows.length === 0 && cursor !== undefined) await requireCursor(database, accountId, cursor);
   const page = rows.slice(0, filter.limit);
   const waiting = await explainAll(database, page);
   return {
     executions: page.map((row) => toExecution(row, waiting.get(row.id) ?? null)),
     nextCursor: rows.length > filter.limit ? (page.at(-1)?.id ?? null) : null,
   };
+}
+
+/** After an execution that is gone there is no page; an empty one would read like the end of the list. */
+async function requireCursor(database: Database, accountId: string, cursor: string): Promise<void> {
+  const rows = await database.query('select 1 from executions where account_id = $1 and id = $2', [
+    accountId,
+    cursor,
+  ]);
+  if (rows.length > 0) return;
+  throw new AppError(
+    'invalid_request',
+    `cursor: there is no execution ${cursor}; list from the start`,
+  );
 }
 
 const ORDER = 'order by e.created_at desc, e.batch_id, e.index, e.id';

@@ -124,9 +124,23 @@ describe('the list of executions', () => {
     'metadata=a%3D%00',
     'batch=x',
     'batch=%00',
+    'batches=abcdefghijkl',
   ])('refuses %s', async (query) => {
     const { status, body } = await ana.api.get(`/executions?${query}`);
     expect([status, body.error.code]).toEqual([400, 'invalid_request']);
+  });
+
+  test('refuses a cursor that no earlier answer gave, in a sentence', async () => {
+    const ask = async (cursor: string) =>
+      (await ana.api.get(`/executions?cursor=${cursor}`)).body.error?.message;
+    for (const cursor of ['', 'x', 'eyJpZCI6MX0', '%F0%9F%A6%99'])
+      expect(await ask(cursor), cursor).toBe('cursor: is not the nextCursor of an earlier answer');
+    expect(await ask('abcdefghijkl-0')).toBe(
+      'cursor: there is no execution abcdefghijkl-0; list from the start',
+    );
+    const { batchId } = await submitBatch(ana.api);
+    const { body } = await ana.api.get(`/batches/${batchId}/executions?cursor=${batchId}-0`);
+    expect(body).toEqual({ executions: [], nextCursor: null });
   });
 
   test('of one batch has all of it, retries beside what they retry', async () => {

@@ -31,6 +31,7 @@ export function registerExecutionRoutes(api: Api, deps: BatchDeps): void {
     {
       schema: {
         tags: ['executions'],
+        summary: 'Executions, the newest batch first, page by page',
         querystring: listExecutionsQuerySchema,
         response: { 200: executionListSchema },
       },
@@ -43,12 +44,24 @@ export function registerExecutionRoutes(api: Api, deps: BatchDeps): void {
   );
   api.get(
     '/executions/:id',
-    { schema: { ...schema, response: { 200: executionSchema } } },
+    {
+      schema: {
+        ...schema,
+        summary: 'An execution, and why it waits or how it ended',
+        response: { 200: executionSchema },
+      },
+    },
     (request) => getExecution(deps.database, request.caller.accountId, request.params.id),
   );
   api.get(
     '/executions/:id/outputs',
-    { schema: { ...schema, response: { 200: manifestSchema } } },
+    {
+      schema: {
+        ...schema,
+        summary: 'The manifest of what it brought back',
+        response: { 200: manifestSchema },
+      },
+    },
     async (request) => {
       const { outputs } = await getExecution(
         deps.database,
@@ -58,9 +71,21 @@ export function registerExecutionRoutes(api: Api, deps: BatchDeps): void {
       return outputs ? readManifest(deps.blobs, outputs.manifestSha256) : { entries: [] };
     },
   );
+  registerLogRoute(api, deps);
+  registerExecutionCommands(api, deps);
+}
+
+function registerLogRoute(api: Api, deps: BatchDeps): void {
+  const schema = { tags: ['executions'], params };
   api.get(
     '/executions/:id/logs',
-    { schema: { ...schema, querystring: logsQuerySchema } },
+    {
+      schema: {
+        ...schema,
+        summary: 'What it printed, as lines of JSON',
+        querystring: logsQuerySchema,
+      },
+    },
     async (request, reply) => {
       const { id } = request.params;
       const { accountId } = request.caller;
@@ -77,14 +102,13 @@ export function registerExecutionRoutes(api: Api, deps: BatchDeps): void {
       );
     },
   );
-  registerExecutionCommands(api, deps);
 }
 
 function registerExecutionCommands(api: Api, deps: BatchDeps): void {
   const schema = { tags: ['executions'], params };
   api.post(
     '/executions/:id/cancel',
-    { schema: { ...schema, response: { 200: cancelReplySchema } } },
+    { schema: { ...schema, summary: 'Cancel it', response: { 200: cancelReplySchema } } },
     (request) =>
       cancel(deps, request.caller.accountId, {
         batchId: batchIdOf(request.params.id),
@@ -93,7 +117,13 @@ function registerExecutionCommands(api: Api, deps: BatchDeps): void {
   );
   api.post(
     '/executions/:id/retry',
-    { schema: { ...schema, response: { 200: retryReplySchema } } },
+    {
+      schema: {
+        ...schema,
+        summary: 'Run it again, as a new execution',
+        response: { 200: retryReplySchema },
+      },
+    },
     (request) => {
       const { id } = request.params;
       return retry(deps, request.caller.accountId, {

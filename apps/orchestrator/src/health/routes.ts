@@ -13,16 +13,21 @@ export function registerHealthRoutes(
   server: Api,
   deps: { database: Database; metrics: Metrics },
 ): void {
-  server.get('/health', { schema: { tags: ['health'], response: { 200: okSchema } } }, () => ({
+  const schema = { tags: ['health'], security: [] };
+  const answer = { ...schema, response: { 200: okSchema } };
+  server.get('/health', { schema: { ...answer, summary: 'Whether the process lives' } }, () => ({
     status: 'ok' as const,
   }));
-  server.get('/ready', { schema: { tags: ['health'], response: { 200: okSchema } } }, async () => {
+  server.get('/ready', { schema: { ...answer, summary: 'Whether it can serve' } }, async () => {
     await deps.database.query('select 1').catch((error: unknown) => {
       throw new AppError('unavailable', 'the database does not answer', { cause: error });
     });
     return { status: 'ok' as const };
   });
-  server.get('/metrics', { schema: { tags: ['health'] } }, async (_request, reply) =>
-    reply.header('content-type', deps.metrics.contentType).send(await deps.metrics.render()),
+  server.get(
+    '/metrics',
+    { schema: { ...schema, summary: 'Numbers for Prometheus' } },
+    async (_request, reply) =>
+      reply.header('content-type', deps.metrics.contentType).send(await deps.metrics.render()),
   );
 }

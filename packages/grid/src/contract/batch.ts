@@ -28,7 +28,7 @@ export const batchSchema = z.object({
 });
 export type Batch = z.infer<typeof batchSchema>;
 
-export const batchEventsQuerySchema = z.object({
+export const batchEventsQuerySchema = z.strictObject({
   /** The last version already seen; 0 for all from the beginning. */
   after: z.coerce.number().int().min(0).default(0),
   follow: z.stringbool().default(false),

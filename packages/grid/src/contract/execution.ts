@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { EXECUTION_STATES } from './constants.ts';
-import { batchIdSchema, executionIdSchema, sha256Schema } from './identifiers.ts';
+import { batchIdSchema, cursorSchema, executionIdSchema, sha256Schema } from './identifiers.ts';
 import { fileEntrySchema } from './manifest.ts';
 import { metadataSchema } from './submission.ts';
 import { textSchema } from './text.ts';
@@ -98,13 +98,14 @@ export const executionListSchema = z.object({
 });
 export type ExecutionList = z.infer<typeof executionListSchema>;
 
-export const listExecutionsQuerySchema = z.object({
+export const listExecutionsQuerySchema = z.strictObject({
   state: executionStateSchema.optional(),
   batch: batchIdSchema.optional(),
   /** `key=value`; given more than once, all must hold. */
   metadata: z.union([textSchema, z.array(textSchema)]).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(50),
-  cursor: z.string().max(200).optional(),
+  /** The last execution of the page before. */
+  cursor: z.string().regex(EXECUTION_ID, 'is not the nextCursor of an earlier answer').optional(),
 });
 
 export const logChunkSchema = z.object({
@@ -117,12 +118,12 @@ export const logChunkSchema = z.object({
 });
 export type LogChunk = z.infer<typeof logChunkSchema>;
 
-export const logsQuerySchema = z.object({
+export const logsQuerySchema = z.strictObject({
   stream: z.enum(['stdout', 'stderr']).optional(),
   /** `epoch:sequence` of the last chunk already seen. */
   after: z
     .string()
-    .regex(/^\d{1,9}:\d{1,9}$/)
+    .regex(/^\d{1,9}:\d{1,9}$/, 'is not an epoch and a sequence number, such as 1:0')
     .optional(),
   follow: z.stringbool().default(false),
 });

@@ -8,9 +8,13 @@ export const sha256Schema = z
 export const batchIdSchema = z.string().regex(/^[a-z][0-9a-z]{11}$/, 'is not a batch id');
 
 /** `k3m9x7q2abcd-17`; a manual retry of it is `k3m9x7q2abcd-17-2`. */
-export const executionIdSchema = z
+const EXECUTION_ID = /^[a-z][0-9a-z]{11}-\d{1,7}(-\d{1,4})?$/;
+export const executionIdSchema = z.string().regex(EXECUTION_ID, 'is not an execution id');
+
+/** Lists of executions go on after the last one of the page before. */
+export const cursorSchema = z
   .string()
-  .regex(/^[a-z][0-9a-z]{11}-\d{1,7}(-\d{1,4})?$/, 'is not an execution id');
+  .regex(EXECUTION_ID, 'is not the nextCursor of an earlier answer');
 
 /** The number of a lease. */
 export const epochSchema = z.int32().min(0);

@@ -1,8 +1,13 @@
 import { z } from 'zod';
 
-import { batchIdSchema, executionIdSchema } from './identifiers.ts';
+import { batchIdSchema, cursorSchema, executionIdSchema } from './identifiers.ts';
 import { textSchema } from './text.ts';
 
+/**
+ * The same for every account: an installation has one operator, and whoever may run scripts on a worker may know
+ * its name, by which people talk about it (`rgrid status` says where an execution ran). What runs there, and for
+ * whom, is told as a number only.
+ */
 export const workerSchema = z.object({
   id: z.string(),
   name: z.string(),
@@ -21,7 +26,7 @@ export const workerSchema = z.object({
 export type Worker = z.infer<typeof workerSchema>;
 export const workerListSchema = z.object({ workers: z.array(workerSchema) });
 
-export const costQuerySchema = z.object({
+export const costQuerySchema = z.strictObject({
   since: z.iso.datetime().optional(),
   until: z.iso.datetime().optional(),
 });
@@ -94,7 +99,7 @@ export const executionCostsQuerySchema = costQuerySchema.extend({
   /** Only of this batch; then of all time, unless a time is named. */
   batch: batchIdSchema.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(1000),
-  cursor: executionIdSchema.optional(),
+  cursor: cursorSchema.optional(),
 });
 /** In the order of their ids. */
 export const executionCostListSchema = z.object({
@@ -113,7 +118,7 @@ export const executionCostListSchema = z.object({
 });
 export type ExecutionCostList = z.infer<typeof executionCostListSchema>;
 
-export const estimateQuerySchema = z.object({
+export const estimateQuerySchema = z.strictObject({
   script: textSchema.max(4096),
   executions: z.coerce.number().int().min(1).max(1_000_000),
 });
@@ -148,10 +153,16 @@ export const missingBlobsRequestSchema = z.strictObject({
 });
 export const missingBlobsReplySchema = z.object({ missing: z.array(z.string()) });
 
-export const uploadQuerySchema = z.object({
+const SIZE_UNTOLD = 'is missing or no number: say how many bytes the whole blob has, ?size=1234';
+
+export const uploadQuerySchema = z.strictObject({
   /** Where in the blob this body begins. */
   offset: z.coerce.number().int().min(0).default(0),
-  size: z.coerce.number().int().min(0),
+  /** As digits: of nothing at all a coercion would make 0. */
+  size: z
+    .string(SIZE_UNTOLD)
+    .regex(/^\d{1,15}$/, SIZE_UNTOLD)
+    .transform(Number),
 });
 export const uploadReplySchema = z.object({
   isComplete: z.boolean(),
