@@ -301,3 +301,20 @@ always('what was ordered is not ordered again', (given, rules, plan) => {
   const next = { ...given, servers: [...servers, ...intents], budget: { committedMicros } };
   expect(creates(makePlan(next, rules, NOW))).toEqual([]);
 });
+
+always('what was drained or taken back is left so in the next moment', (given, rules, plan) => {
+  // A drain for another reason may free the money that a drain for the budget was about.
+  if (rules.budgetMicrosPerMonth !== null) return;
+  const moved = new Map(
+    plan.actions.flatMap((action): [string, 'draining' | 'active'][] => {
+      if (action.kind === 'drain') return [[action.serverId, 'draining']];
+      return action.kind === 'resume' ? [[action.serverId, 'active']] : [];
+    }),
+  );
+  const servers = given.servers.map((old) => ({ ...old, state: moved.get(old.id) ?? old.state }));
+  const again = makePlan({ ...given, servers }, rules, NOW).actions;
+  const back = again.filter(({ kind }) => kind === 'drain' || kind === 'resume');
+  expect(back.filter((action) => 'serverId' in action && moved.has(action.serverId ?? ''))).toEqual(
+    [],
+  );
+});

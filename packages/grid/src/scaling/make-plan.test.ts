@@ -48,8 +48,8 @@ function ending(id: string, leftMs: number, changes: Partial<Server> = {}): Serv
 
 const busy = (remainingMs: number, count = 2) =>
   Array.from({ length: count }, () => makeRunning({ remainingMs }));
-const tens = (length: number, from: string) =>
-  Array.from({ length }, (_, index) => makeServer(`${from}${index}`));
+const everyFiveMinutes = (demand: number) =>
+  Array.from({ length: 60 }, (_, minute) => (minute % 5 === 0 ? demand : 0));
 
 describe('servers are made', () => {
   const laptop = makeWorker({ slots: 2, running: busy(20 * SECOND) });
@@ -289,15 +289,15 @@ describe('a paid hour', () => {
       [],
     ],
     [
-      'is followed by another for a server that was needed much of late',
-      { servers: [ending('a', 100 * SECOND)], recentDemand: Array<number>(60).fill(1) },
+      'is followed by another for a server that was needed again and again',
+      { servers: [ending('a', 100 * SECOND)], recentDemand: everyFiveMinutes(1) },
       [],
     ],
     [
       'is the last of as many as were not needed',
       {
         servers: [ending('a', 100 * SECOND), ending('b', 100 * SECOND), ending('c', 100 * SECOND)],
-        recentDemand: Array<number>(60).fill(3),
+        recentDemand: everyFiveMinutes(3),
       },
       ['drain a hour_ends'],
     ],
@@ -564,7 +564,7 @@ test.each<[string, Partial<FleetSnapshot>, string, RegExp]>([
   ],
   [
     'a slot will be free',
-    { demand: [makeGroup()], servers: tens(1, 's') },
+    { demand: [makeGroup()], servers: [makeServer('a')] },
     'paid_capacity',
     /in about 0 s/,
   ],

@@ -52,10 +52,9 @@ export function makePlan(
     situation,
   );
   const resumes = [...paid, ...resumesOf(supply)];
-  const added = supply.additions.map(({ machine }) => machine);
-  const ending = drainBeforeHour([...machines, ...added], supply.forecast, situation).filter(
-    ({ serverId }) => !stopped.has(serverId),
-  );
+  // Not while more is asked for: what is on its way would make others look dispensable.
+  const ending =
+    supply.additions.length > 0 ? [] : drainBeforeHour(machines, supply.forecast, situation);
   const actions: ScalingAction[] = [
     ...swept,
     ...deleteEmpty(living, idsOf(resumes), situation),

@@ -5,7 +5,15 @@ import { chooseOffer, type Choice, type FreshServer } from './offers.ts';
 import { canServe } from './packing.ts';
 import type { Machine } from './run-queue.ts';
 import type { DemandGroup, Server } from './snapshot.ts';
-import { forecastWaits, type Forecast, type GroupForecast } from './waits.ts';
+import {
+  findTrouble,
+  forecastWaits,
+  canSpare,
+  isWorth,
+  totalWaitMs,
+  type Forecast,
+  type Trouble,
+} from './waits.ts';
 
 /** What there is to work with. */
 export interface Means {
@@ -26,11 +34,9 @@ export interface Addition {
         readonly kind: 'order';
         readonly fresh: FreshServer;
         readonly group: number;
-        readonly code: OrderCode;
+        readonly code: Trouble['code'];
       };
 }
-
-type OrderCode = 'queue_depth' | 'max_wait' | 'nothing_serves';
 
 /** Why a group that should have another server gets none. */
 export type Obstacle =
@@ -57,12 +63,13 @@ export interface Supply {
 export function meetDemand(means: Means, situation: Situation): Supply {
   const supply = new Supplier(means, situation);
   supply.shortenWaits();
+  supply.leaveDraining();
   supply.useHoursInParallel();
   return supply;
 }
 
 class Supplier implements Supply {
-  readonly additions: Addition[] = [];
+  additions: Addition[] = [];
   readonly obstacles = new Map<number, Obstacle>();
   readonly choices = new Map<number, Choice>();
   forecast: Forecast;
@@ -81,13 +88,26 @@ class Supplier implements Supply {
 
   shortenWaits(): void {
     for (;;) {
-      const trouble = this.#findTrouble();
+      const trouble = findTrouble(this.forecast, this.#situation, this.obstacles);
       if (trouble === null) return;
       const addition = this.#propose(trouble);
       if (addition === null) continue;
       const forecast = this.#forecastWith(addition);
-      if (isBetter(forecast, this.forecast)) this.#accept(addition, forecast);
-      else this.obstacles.set(trouble.group, { kind: 'too_late' });
+      if (isWorth(forecast, this.forecast, this.#situation)) this.#accept(addition, forecast);
+      // A draining server that does not help is no reason not to try another.
+      else if (addition.source.kind === 'order')
+        this.obstacles.set(trouble.group, { kind: 'too_late' });
+    }
+  }
+
+  /** What was taken back first may not be needed any more beside what was ordered after it. */
+  leaveDraining(): void {
+    for (const addition of this.additions.filter(({ source }) => source.kind === 'standby')) {
+      const rest = this.additions.filter((other) => other !== addition);
+      const without = this.#forecastOf(rest);
+      if (!canSpare(without, this.forecast, this.#situation)) continue;
+      this.additions = rest;
+      this.forecast = without;
     }
   }
 
@@ -107,27 +127,15 @@ class Supplier implements Supply {
       if (this.#costMicros(this.forecast) > budgetMicros || waitMs >= best.waitMs) continue;
       Object.assign(best, { additions: [...this.additions], waitMs });
     }
-    this.#goBackTo(best.additions);
+    if (best.additions.length < this.additions.length) {
+      this.additions = best.additions;
+      this.forecast = this.#forecastOf(best.additions);
+    }
     // Whatever stopped this was no obstacle to what the group needs.
     this.obstacles.delete(group);
   }
 
-  #findTrouble(): { group: number; code: OrderCode } | null {
-    const { queueDepth } = this.#situation.policy;
-    const open = [...this.forecast.groups.entries()].filter(
-      ([index]) => !this.obstacles.has(index),
-    );
-    const stranded = open.find(([, group]) => group.stranded > 0);
-    if (stranded) return { group: stranded[0], code: 'nothing_serves' };
-    const late = open.find(([, group]) => group.late > 0);
-    if (late) return { group: late[0], code: 'max_wait' };
-    const slow = open.reduce((sum, [, group]) => sum + group.slow, 0);
-    const slowest = open.toSorted(([, a], [, b]) => b.slow - a.slow)[0];
-    if (slowest === undefined || slow < queueDepth) return null;
-    return { group: slowest[0], code: 'queue_depth' };
-  }
-
-  #propose(trouble: { group: number; code: OrderCode }): Addition | null {
+  #propose(trouble: Trouble): Addition | null {
     const ask = this.#demand(trouble.group);
     const found = this.#standby.find((server) => canServe(ask, server));
     if (found === undefined) return this.#order(trouble);
@@ -136,7 +144,7 @@ class Supplier implements Supply {
     return { machine, source: { kind: 'standby', server: found } };
   }
 
-  #order({ group, code }: { group: number; code: OrderCode }): Addition | null {
+  #order({ group, code }: Trouble): Addition | null {
     const { snapshot, policy, nowMs } = this.#situation;
     const choice = chooseOffer(this.#demand(group), { market: snapshot, policy }, nowMs);
     const obstacle = this.#findObstacle(choice);
@@ -172,15 +180,12 @@ class Supplier implements Supply {
   }
 
   #forecastWith(addition: Addition): Forecast {
-    const added = [...this.additions, addition].map(({ machine }) => machine);
-    return forecastWaits([...this.#means.machines, ...added], this.#situation);
+    return this.#forecastOf([...this.additions, addition]);
   }
 
-  #goBackTo(additions: readonly Addition[]): void {
-    if (additions.length === this.additions.length) return;
-    this.additions.splice(additions.length);
-    const machines = [...this.#means.machines, ...additions.map(({ machine }) => machine)];
-    this.forecast = forecastWaits(machines, this.#situation);
+  #forecastOf(additions: readonly Addition[]): Forecast {
+    const added = additions.map(({ machine }) => machine);
+    return forecastWaits([...this.#means.machines, ...added], this.#situation);
   }
 
   /** Of the started hours of the servers that would be ordered, until the queue has drained. */
@@ -201,22 +206,4 @@ class Supplier implements Supply {
     if (found === undefined) throw new RangeError(`no demand group ${group}`);
     return found;
   }
-}
-
-/** Fewer that wait too long; where that is equal, less waiting in all. */
-function isBetter(a: Forecast, b: Forecast): boolean {
-  const [one, other] = [badness(a), badness(b)];
-  return one === other ? totalWaitMs(a) < totalWaitMs(b) : one < other;
-}
-
-function badness({ groups }: Forecast): number {
-  return sum(groups, (group) => group.stranded + group.late + group.slow);
-}
-
-function totalWaitMs({ groups }: Forecast): number {
-  return sum(groups, (group) => group.waitMs);
-}
-
-function sum(groups: readonly GroupForecast[], value: (group: GroupForecast) => number): number {
-  return groups.reduce((total, group) => total + value(group), 0);
 }

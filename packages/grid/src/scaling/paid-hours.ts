@@ -4,13 +4,14 @@ import type { DrainAction, ResumeAction } from './plan.ts';
 import type { Machine } from './run-queue.ts';
 import type { Server } from './snapshot.ts';
 import { durationText } from './wording.ts';
-import { forecastWaits, runTimeMs, type Forecast } from './waits.ts';
+import { canSpare, forecastWaits, runTimeMs, type Forecast } from './waits.ts';
 
 /** Time that the hour being paid still has; Infinity where none has begun. */
 export function paidLeftMs(server: Server, nowMs: number): number {
   return server.createdAtMs === null ? Infinity : paidUntilMs(server.createdAtMs, nowMs) - nowMs;
 }
 
+const MINUTE_MS = 60_000;
 /** Longer executions than this are not waited for with an empty server: it would stand idle too long. */
 const MOST_LEAD_MS = 1_800_000;
 /** Half of all executions take longer than expected; this many times as long few do. */
@@ -43,8 +44,7 @@ export function drainBeforeHour(
     const others = rest.filter((machine) => machine.id !== server.id);
     if (others.length === rest.length || isMissed(others, situation)) continue;
     const without = forecastWaits(others, situation);
-    if (isStranding(without, withIt)) continue;
-    if (!isAsGood(without, withIt) && !isTail(server, withIt, situation)) continue;
+    if (!canSpare(without, withIt, situation)) continue;
     [rest, withIt] = [others, without];
     const left = durationText(paidLeftMs(server, situation.nowMs));
     const reason = `its paid hour ends in ${left}, and the others do what there is to do`;
@@ -81,42 +81,21 @@ function outlastsHour(server: Server, situation: Situation): boolean {
   );
 }
 
-/** Minutes that are looked back on. */
-const LOOK_BACK = 30;
+/** A demand that has come back only once may as well have been the only one: a batch, done by now. */
+const LEAST_RETURNS = 2;
 
-/** Lately more ran at once than the others have slots for. */
+/**
+ * Would the server be made anew too soon for its end to save anything? Judged by how often in the last
+ * hour the demand has risen above what the others have slots for, and how long it took to do so.
+ */
 function isMissed(others: readonly Machine[], { snapshot, policy }: Situation): boolean {
   const slots = others.reduce((total, machine) => total + machine.slots, 0);
-  const needed = snapshot.recentDemand.slice(-LOOK_BACK).filter((demand) => demand > slots).length;
-  return needed >= policy.keepShare * LOOK_BACK;
-}
-
-function isAsGood(without: Forecast, withIt: Forecast): boolean {
-  return without.groups.every((group, index) => {
-    const before = withIt.groups[index];
-    if (before === undefined || group.late > before.late || group.slow > before.slow) return false;
-    // What is late anyhow must not get later.
-    return group.late === 0 || group.waitMs <= before.waitMs;
-  });
-}
-
-function isStranding(without: Forecast, withIt: Forecast): boolean {
-  const before = withIt.groups;
-  return without.groups.some((group, index) => group.stranded > (before[index]?.stranded ?? 0));
-}
-
-/** Nothing more can end in its paid hour, and in the next it would have little to do. */
-function isTail(server: Server, { placements }: Forecast, situation: Situation): boolean {
-  const { policy, nowMs } = situation;
-  const leftMs = paidLeftMs(server, nowMs);
-  if (leftMs > emptyingMs(situation)) return false;
-  const hourEndMs = nowMs + leftMs;
-  const workMs = placements
-    .filter(({ machineId }) => machineId === server.id)
-    .reduce((sum, { startAtMs, endAtMs, slots }) => {
-      return sum + slots * Math.max(0, endAtMs - Math.max(startAtMs, hourEndMs));
-    }, 0);
-  return workMs < policy.earnMs * server.slots;
+  const { recentDemand } = snapshot;
+  const minutesBelow = recentDemand.filter((demand) => demand <= slots).length;
+  const returns = recentDemand.filter(
+    (demand, minute) => demand > slots && (recentDemand[minute - 1] ?? Infinity) <= slots,
+  ).length;
+  return returns >= LEAST_RETURNS && (minutesBelow / returns) * MINUTE_MS <= policy.keepMs;
 }
 
 /** Servers whose drain has lost its point: their next hour has begun, or will whatever is done. */

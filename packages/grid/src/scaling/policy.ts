@@ -5,9 +5,16 @@ const MINUTE = 60 * SECOND;
 
 /** What the operator decides. The daemon's config fills it from the environment. */
 export interface ScalingPolicy {
-  /** PROVISION_QUEUE_DEPTH: so many waiting is reason enough for a server. */
+  /**
+   * PROVISION_QUEUE_DEPTH: so many that would still wait when a new server had been up for a while are
+   * reason enough for one, however short their wait. Matters where PROVISION_MAX_WAIT is long.
+   */
   readonly queueDepth: number;
-  /** PROVISION_MAX_WAIT: as long as an execution should wait at most. Longer buys fewer started hours. */
+  /**
+   * PROVISION_MAX_WAIT: as long as an execution should wait at most; longer buys fewer started hours. It is
+   * held against the wait that is to be expected, and not sat out first: where nothing that is here or
+   * coming could ever run an execution, waiting would save nothing, and a server is made at once.
+   */
   readonly maxWaitMs: number;
   /** MAX_WORKERS: servers in the books at once, in whatever state. */
   readonly maxWorkers: number;
@@ -37,13 +44,10 @@ export interface ScalingPolicy {
   readonly intentRetryMs: number;
   /** The last part of a paid hour, in which an idle server goes. Room for several tries. */
   readonly deleteWindowMs: number;
-  /**
-   * An idle server is kept for another hour if its slots were needed in this share of the last half
-   * hour: it would be missed, and made anew, too soon for its end to save anything.
-   */
-  readonly keepShare: number;
-  /** An hour that would be begun for less than so much work per slot is not: the others do the work. */
-  readonly earnMs: number;
+  /** An idle server is kept for another hour if it is likely to be needed again within this time. */
+  readonly keepMs: number;
+  /** A server is made, or kept for another hour, only if it spares the queue so much waiting in all. */
+  readonly worthMs: number;
   /** Longest time between two plans. */
   readonly tickMs: number;
 }
@@ -67,7 +71,7 @@ export const DEFAULT_SCALING_POLICY: ScalingPolicy = {
   youngGraceMs: 15 * MINUTE,
   intentRetryMs: 30 * SECOND,
   deleteWindowMs: 2 * MINUTE,
-  keepShare: 0.3,
-  earnMs: 3 * MINUTE,
+  keepMs: 5 * MINUTE,
+  worthMs: 60 * SECOND,
   tickMs: 10 * SECOND,
 };

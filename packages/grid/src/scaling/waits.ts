@@ -47,13 +47,12 @@ function judge(
   placements: readonly Placement[],
   situation: Situation,
 ): GroupForecast {
-  const { snapshot, nowMs } = situation;
+  const { nowMs } = situation;
   let [placed, late, slow, waitMs] = [0, 0, 0, 0];
   for (const { startAtMs, count } of placements) {
-    const soonestMs = soonestStartMs(group, placed, situation);
-    if (startAtMs > deadlineMs(group, placed, situation)) late += count;
-    // Still waiting when a new server has been up for as long as it took to boot.
-    if (startAtMs > soonestMs + snapshot.expectedBootMs) slow += count;
+    const { lateMs, slowMs } = limitsOf(group, placed, situation);
+    if (startAtMs > lateMs) late += count;
+    if (startAtMs > slowMs) slow += count;
     waitMs += count * (startAtMs - nowMs);
     placed += count;
   }
@@ -68,16 +67,18 @@ function judge(
   };
 }
 
-/** Until when the nth of a group should have started. */
-function deadlineMs(group: DemandGroup, nth: number, situation: Situation): number {
+/** From when on the nth of a group would start late, and from when on slowly. */
+function limitsOf(group: DemandGroup, nth: number, situation: Situation) {
+  const { policy, snapshot } = situation;
   const { oldestQueuedAtMs, newestQueuedAtMs, count } = group;
   const age = count > 1 ? nth / (count - 1) : 0;
   const queuedAtMs = oldestQueuedAtMs + age * (newestQueuedAtMs - oldestQueuedAtMs);
-  const { policy, snapshot } = situation;
-  return Math.max(
-    queuedAtMs + policy.maxWaitMs,
-    soonestStartMs(group, nth, situation) + SLACK * snapshot.expectedBootMs,
-  );
+  const soonestMs = soonestStartMs(group, nth, situation);
+  return {
+    lateMs: Math.max(queuedAtMs + policy.maxWaitMs, soonestMs + SLACK * snapshot.expectedBootMs),
+    // A new server would by then have been up for as long as it took to boot.
+    slowMs: soonestMs + snapshot.expectedBootMs,
+  };
 }
 
 /** When the nth of a group would start if servers were ordered for all of it now. */
@@ -88,4 +89,53 @@ function soonestStartMs(group: DemandGroup, nth: number, { snapshot, nowMs }: Si
   // No server helps past `--parallel`: the next wave starts when the one before has ended.
   const waves = Math.floor((nth + active) / Math.max(1, parallel));
   return bootedAtMs + waves * runTimeMs(group, snapshot);
+}
+
+/** A group that should have another server, and why. */
+export interface Trouble {
+  readonly group: number;
+  readonly code: 'queue_depth' | 'max_wait' | 'nothing_serves';
+}
+
+/** The worst of what is wrong with a forecast, but for groups that nothing can be done for. */
+export function findTrouble(
+  { groups }: Forecast,
+  { policy }: Situation,
+  helpless: ReadonlyMap<number, unknown>,
+): Trouble | null {
+  const open = [...groups.entries()].filter(([index]) => !helpless.has(index));
+  const stranded = open.find(([, group]) => group.stranded > 0);
+  if (stranded) return { group: stranded[0], code: 'nothing_serves' };
+  const late = open.find(([, group]) => group.late > 0);
+  if (late) return { group: late[0], code: 'max_wait' };
+  const slow = open.reduce((total, [, group]) => total + group.slow, 0);
+  const slowest = open.toSorted(([, a], [, b]) => b.slow - a.slow)[0];
+  if (slowest === undefined || slow < policy.queueDepth) return null;
+  return { group: slowest[0], code: 'queue_depth' };
+}
+
+/** Does a server earn its hour: is there what only it can run, or does it spare the queue enough waiting? */
+export function isWorth(withIt: Forecast, without: Forecast, { policy }: Situation): boolean {
+  const fewerStranded = stranded(without) - stranded(withIt);
+  if (fewerStranded !== 0) return fewerStranded > 0;
+  return totalWaitMs(without) - totalWaitMs(withIt) > policy.worthMs;
+}
+
+/** Can a server go? Exactly where it would not be taken back in the next moment. */
+export function canSpare(without: Forecast, withIt: Forecast, situation: Situation): boolean {
+  return findTrouble(without, situation, NOBODY) === null || !isWorth(withIt, without, situation);
+}
+
+const NOBODY: ReadonlyMap<number, unknown> = new Map();
+
+function stranded({ groups }: Forecast): number {
+  return sum(groups, (group) => group.stranded);
+}
+
+export function totalWaitMs({ groups }: Forecast): number {
+  return sum(groups, (group) => group.waitMs);
+}
+
+function sum(groups: readonly GroupForecast[], value: (group: GroupForecast) => number): number {
+  return groups.reduce((total, group) => total + value(group), 0);
 }
