@@ -11,6 +11,7 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   idle: 'memory of the idle platform, start of the command line',
   blob: 'a large file up and down (--gb=N, --full for 5 GB)',
   'first-start': 'from the first queued execution to its start on a rented server',
+  autoscaler: 'cost and waits of the scaling planner, beside its peers and a lower bound',
   logs: "from a script's print to the client's screen",
 };
 

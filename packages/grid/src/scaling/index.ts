@@ -1,4 +1,5 @@
 export * from './attribute-costs.ts';
+export { EventQueue } from './event-queue.ts';
 export * from './expectations.ts';
 export * from './hours.ts';
 export * from './make-plan.ts';
