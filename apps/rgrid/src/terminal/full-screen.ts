@@ -68,8 +68,10 @@ export class FullScreen {
   }
 }
 
+const CTRL_C = '\u0003';
+
 /** Whether q, Ctrl-C or Escape is among what one read of the terminal gave: keys pressed together come together. */
 export function asksToLeave(keys: string): boolean {
   // In raw mode Ctrl-C is a letter like any other; with more behind it, Escape begins the code of another key.
-  return /[qQ\u0003]/.test(keys) || keys === '\u001B';
+  return ['q', 'Q', CTRL_C].some((key) => keys.includes(key)) || keys === '\u001B';
 }

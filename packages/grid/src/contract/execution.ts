@@ -105,7 +105,7 @@ export const listExecutionsQuerySchema = z.strictObject({
   metadata: z.union([textSchema, z.array(textSchema)]).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(50),
   /** The last execution of the page before. */
-  cursor: z.string().regex(EXECUTION_ID, 'is not the nextCursor of an earlier answer').optional(),
+  cursor: cursorSchema.optional(),
 });
 
 export const logChunkSchema = z.object({
