@@ -101,6 +101,19 @@ describe('bin/rgrid', () => {
     });
   });
 
+  it.each(['status', 'list', 'logs k000000000aa-0', 'logs -f k000000000aa', 'top'])(
+    'says after two more tries that nothing answers: rgrid %s',
+    async (words) => {
+      // Port 1 is for a protocol that nobody runs.
+      const { exitCode, stderr } = await shell(`rgrid ${words}`, {
+        RGRID_API_URL: 'http://127.0.0.1:1',
+      });
+      expect(exitCode).toBe(125);
+      expect(stderr).toContain('http://127.0.0.1:1 does not answer: nothing listens there');
+      expect(stderr.match(/trying again/g) ?? []).toHaveLength(words.startsWith('logs k') ? 0 : 2);
+    },
+  );
+
   it('ends quietly when nobody reads any more', async () => {
     platform.behave = () => ({
       prints: Array.from({ length: 300 }, () => ['stdout', `${'x'.repeat(9999)}\n`] as const),

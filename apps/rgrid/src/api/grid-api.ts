@@ -48,6 +48,10 @@ export class GridApi {
     return this.#options.followPolicy ?? FOLLOW_RETRIES;
   }
 
+  get requestPolicy(): RetryPolicy {
+    return this.#options.policy;
+  }
+
   get apiUrl(): string {
     return this.#transport.apiUrl;
   }

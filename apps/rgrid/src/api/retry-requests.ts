@@ -10,8 +10,12 @@ export const REQUEST_RETRIES: RetryPolicy = { attempts: 6, firstDelayMs: 1000, m
 /** Where a platform that refuses connections is most likely not started: seven seconds are enough for a restart. */
 export const LOCAL_RETRIES: RetryPolicy = { attempts: 4, firstDelayMs: 1000, maxDelayMs: 4000 };
 
+/** Somebody waits for the answer to a question, and can ask again: two tries more within a second or two. */
+export const READ_RETRIES: RetryPolicy = { attempts: 3, firstDelayMs: 400, maxDelayMs: 600 };
+
 /** A platform may restart, a laptop may sleep: following goes on for ten minutes without an answer. */
 export const FOLLOW_RETRIES: RetryPolicy = { attempts: 130, firstDelayMs: 250, maxDelayMs: 5000 };
+
 export interface RetryOptions {
   policy: RetryPolicy;
   /** The request may reach the platform twice without harm. */

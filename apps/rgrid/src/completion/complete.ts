@@ -1,5 +1,5 @@
 import type { GridApi } from '../api/grid-api.ts';
-import { withPlatform } from '../connection/connect.ts';
+import { readPlatform } from '../connection/connect.ts';
 import { readCredentials } from '../connection/credentials.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -81,7 +81,7 @@ async function newestIds(context: Context): Promise<string[]> {
     const { executions } = await api.listExecutions({ limit: 100 });
     return [...new Set(executions.flatMap((execution) => [execution.batchId, execution.id]))];
   };
-  return withPlatform(context, undefined, find);
+  return readPlatform(context, undefined, find);
 }
 
 function startingWith(prefix: string, words: readonly string[]): readonly string[] {

@@ -1,4 +1,5 @@
 import type { LogEvent } from '@nexus/grid/contract';
+import type { RetryPolicy } from '@nexus/kit/retry';
 
 import type { GridApi } from '../api/grid-api.ts';
 import { reconnecting } from '../api/reconnect.ts';
@@ -9,6 +10,8 @@ export interface LogStreamRequest {
   stream?: 'stdout' | 'stderr' | undefined;
   /** `epoch:sequence` of the last chunk seen. */
   after?: string | undefined;
+  /** How long it goes on without an answer; as long as a run may take if absent. */
+  policy?: RetryPolicy;
   signal: AbortSignal;
   say: (text: string) => Promise<void>;
 }
@@ -23,7 +26,7 @@ export async function* logStream(
   const events = reconnecting(
     (inner) => api.logEvents(executionId, { follow: isFollowing, stream, after }, inner),
     (event: LogEvent) => event.type === 'end',
-    { policy: api.followPolicy, signal, say },
+    { policy: request.policy ?? api.followPolicy, signal, say },
   );
   for await (const event of events) {
     if (event.type === 'chunk') after = `${event.chunk.epoch}:${event.chunk.sequence}`;

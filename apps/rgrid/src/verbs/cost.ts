@@ -1,5 +1,5 @@
 import type { GridApi } from '../api/grid-api.ts';
-import { withPlatform } from '../connection/connect.ts';
+import { readPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
 import { costText, executionsText, totalMicros, type ExecutionCost } from '../costs/cost-text.ts';
 import { resolveId } from '../executions/resolve-id.ts';
@@ -38,7 +38,7 @@ async function cost(context: Context, words: readonly string[]): Promise<ExitCod
   const since = parseTime('since', flags.text('since'), now);
   const until = parseTime('until', flags.text('until'), now);
   const asked = { since: since?.toISOString(), until: until?.toISOString() };
-  const text = await withPlatform(context, flags.text('profile'), async (api) => {
+  const text = await readPlatform(context, flags.text('profile'), async (api) => {
     if (id === undefined && !flags.has('executions')) {
       const lastWeek = new Date(now - WEEK_MS).toISOString();
       const answer = await api.getCost({ ...asked, since: asked.since ?? lastWeek });

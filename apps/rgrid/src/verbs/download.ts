@@ -6,7 +6,7 @@ import type { GridApi } from '../api/grid-api.ts';
 import { ApiError } from '../api/failures.ts';
 import { asManifest } from '../api/checks.ts';
 import { readText } from '../api/http-transport.ts';
-import { withPlatform } from '../connection/connect.ts';
+import { readPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
 import { onlyId, resolveId } from '../executions/resolve-id.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -49,7 +49,7 @@ into ./outputs. Files changed here stay; the run's are laid beside them.`,
 async function download(context: Context, words: readonly string[]): Promise<ExitCode> {
   const { flags, positionals } = parseWords(words, [...verb.flags, ...COMMON_FLAGS]);
   const text = onlyId(positionals, 'download');
-  await withPlatform(context, flags.text('profile'), async (api) => {
+  await readPlatform(context, flags.text('profile'), async (api) => {
     const target = await resolveId(api, text);
     if (flags.has('list'))
       return printOutputs(context.stdout, api, { target, isJson: flags.has('json') });

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 
 import type { Estimate } from '@nexus/grid/contract';
 
-import { withPlatform } from '../connection/connect.ts';
+import { readPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { COMMON_FLAGS, JSON_FLAG, type Flag } from '../flags/flag.ts';
@@ -48,7 +48,7 @@ async function estimate(context: Context, words: readonly string[]): Promise<Exi
   const project = ProjectFolder.find(context.cwd, undefined);
   const script = project.manifestPath(project.place(checkScript(parsed.script, project.cwd).path));
   const executions = countExecutions(parsed, project.cwd);
-  const answer = await withPlatform(context, parsed.flags.text('profile'), (api) =>
+  const answer = await readPlatform(context, parsed.flags.text('profile'), (api) =>
     api.getEstimate({ script, executions }),
   );
   await context.stdout.write(

@@ -1,7 +1,7 @@
 import type { Execution } from '@nexus/grid/contract';
 
 import type { GridApi } from '../api/grid-api.ts';
-import { withPlatform } from '../connection/connect.ts';
+import { readPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
 import { executionTable } from '../executions/execution-table.ts';
 import { resolveId } from '../executions/resolve-id.ts';
@@ -62,7 +62,7 @@ async function list(context: Context, words: readonly string[]): Promise<ExitCod
     throw usageProblem('rgrid list takes no arguments (rgrid status ID shows one run)');
   const filter = parseFilter(flags);
   const { stdout } = context;
-  await withPlatform(context, flags.text('profile'), async (api) => {
+  await readPlatform(context, flags.text('profile'), async (api) => {
     const batch = filter.batch === undefined ? undefined : (await resolveId(api, filter.batch)).id;
     const executions = await collect(api, { ...filter, batch });
     if (flags.has('json')) return stdout.line(JSON.stringify(executions));

@@ -2,7 +2,7 @@ import type { Execution } from '@nexus/grid/contract';
 
 import type { GridApi } from '../api/grid-api.ts';
 import { reconnecting } from '../api/reconnect.ts';
-import { withPlatform } from '../connection/connect.ts';
+import { readPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
 import { onlyId, resolveId } from '../executions/resolve-id.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -43,8 +43,10 @@ async function logs(context: Context, words: readonly string[]): Promise<ExitCod
   const text = onlyId(positionals, 'logs');
   const request = parseRequest(flags);
   const screen = new Screen({ stdout: context.stdout, stderr: context.stderr, isQuiet: false });
-  await withPlatform(context, flags.text('profile'), async (api) => {
+  await readPlatform(context, flags.text('profile'), async (api) => {
     const { kind, id } = await resolveId(api, text);
+    // Following waits for a platform that restarts, but not for one that is not there at all.
+    if (request.isFollowing) await (kind === 'batch' ? api.getBatch(id) : api.getExecution(id));
     const printer = new LogPrinter({ api, screen, context, request });
     if (kind === 'execution') await printer.print(id);
     else await printer.printBatch(id);
@@ -156,6 +158,7 @@ class LogPrinter {
       isFollowing,
       stream: request.stream,
       after: seen.after,
+      policy: isFollowing ? api.followPolicy : api.requestPolicy,
       signal: this.#unread.signal,
       say: (text) => screen.say(text),
     });

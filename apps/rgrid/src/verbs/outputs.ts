@@ -2,7 +2,7 @@ import { formatBytes } from '@nexus/kit/bytes';
 import type { Execution, ManifestEntry } from '@nexus/grid/contract';
 
 import type { GridApi } from '../api/grid-api.ts';
-import { withPlatform } from '../connection/connect.ts';
+import { readPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
 import { onlyId, resolveId, type Target } from '../executions/resolve-id.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -24,7 +24,7 @@ export const verb: Verb = {
 async function outputs(context: Context, words: readonly string[]): Promise<ExitCode> {
   const { flags, positionals } = parseWords(words, [...verb.flags, ...COMMON_FLAGS]);
   const text = onlyId(positionals, 'outputs');
-  await withPlatform(context, flags.text('profile'), async (api) => {
+  await readPlatform(context, flags.text('profile'), async (api) => {
     await printOutputs(context.stdout, api, {
       target: await resolveId(api, text),
       isJson: flags.has('json'),

@@ -1,7 +1,7 @@
 import type { Batch } from '@nexus/grid/contract';
 
 import type { GridApi } from '../api/grid-api.ts';
-import { withPlatform } from '../connection/connect.ts';
+import { readPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
 import { age, batchFields, describeCounts, executionFields } from '../executions/describe.ts';
 import { executionTable } from '../executions/execution-table.ts';
@@ -28,7 +28,7 @@ async function status(context: Context, words: readonly string[]): Promise<ExitC
   const [text, ...more] = positionals;
   if (more.length > 0) throw usageProblem('rgrid status takes one id');
   const isJson = flags.has('json');
-  await withPlatform(context, flags.text('profile'), async (api) => {
+  await readPlatform(context, flags.text('profile'), async (api) => {
     if (text === undefined) return showRecent(context, api, isJson);
     const { kind, id } = await resolveId(api, text);
     return kind === 'batch'

@@ -1,7 +1,7 @@
 import type { Batch, Worker } from '@nexus/grid/contract';
 
 import type { GridApi } from '../api/grid-api.ts';
-import { withPlatform } from '../connection/connect.ts';
+import { readPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
 import { age, describeCounts } from '../executions/describe.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -32,7 +32,7 @@ async function top(context: Context, words: readonly string[]): Promise<ExitCode
   const { flags, positionals } = parseWords(words, [...verb.flags, ...COMMON_FLAGS]);
   if (positionals.length > 0) throw usageProblem('rgrid top takes no arguments');
   const { stdout, stdin } = context;
-  await withPlatform(context, flags.text('profile'), async (api) => {
+  await readPlatform(context, flags.text('profile'), async (api) => {
     if (flags.has('json')) return stdout.line(JSON.stringify(await takeSnapshot(api)));
     if (!stdout.isTerminal || !stdin.isTerminal)
       return stdout.write(render(await takeSnapshot(api), api.apiUrl));
@@ -55,12 +55,13 @@ async function watch(context: Context, api: GridApi): Promise<void> {
 }
 
 async function takeSnapshot(api: GridApi): Promise<Snapshot> {
-  const [workers, ...lists] = await Promise.all([
-    api.listWorkers(),
-    ...['uploading', 'queued', 'leased', 'running', 'publishing'].map((state) =>
+  // Alone at first: where nothing answers, one question is enough to find out, and to say so once.
+  const workers = await api.listWorkers();
+  const lists = await Promise.all(
+    ['uploading', 'queued', 'leased', 'running', 'publishing'].map((state) =>
       api.listExecutions({ state, limit: 200 }),
     ),
-  ]);
+  );
   const ids = new Set(
     lists.flatMap((list) => list.executions.map((execution) => execution.batchId)),
   );

@@ -1,7 +1,7 @@
 import { formatBytes } from '@nexus/kit/bytes';
 import type { Worker } from '@nexus/grid/contract';
 
-import { withPlatform } from '../connection/connect.ts';
+import { readPlatform } from '../connection/connect.ts';
 import type { Context } from '../context.ts';
 import { age } from '../executions/describe.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -22,7 +22,7 @@ export const verb: Verb = {
 async function workers(context: Context, words: readonly string[]): Promise<ExitCode> {
   const { flags, positionals } = parseWords(words, [...verb.flags, ...COMMON_FLAGS]);
   if (positionals.length > 0) throw usageProblem('rgrid workers takes no arguments');
-  const list = await withPlatform(context, flags.text('profile'), (api) => api.listWorkers());
+  const list = await readPlatform(context, flags.text('profile'), (api) => api.listWorkers());
   const { stdout } = context;
   if (flags.has('json')) await stdout.line(JSON.stringify(list));
   else if (list.length === 0) await stdout.line('no worker is connected');
