@@ -1,11 +1,9 @@
 import type { Screen } from '../terminal/screen.ts';
-import { plural, quoted } from '../terminal/text.ts';
+import { listNames, quoted } from '../terminal/text.ts';
 import type { PlaceReport } from './place-outputs.ts';
 
-const SHOWN = 5;
-
 export async function reportOutputs(screen: Screen, report: PlaceReport): Promise<void> {
-  if (report.changed.length > 0) await screen.say(`wrote ${firstOf(report.changed)}`);
+  if (report.changed.length > 0) await screen.say(`wrote ${listNames(report.changed, 'file')}`);
   await reportConflicts(screen, report);
   await reportSkipped(screen, report.skipped);
 }
@@ -25,12 +23,10 @@ export async function reportSkipped(
   skipped: PlaceReport['skipped'],
 ): Promise<void> {
   for (const [reason, group] of Map.groupBy(skipped, (one) => one.reason)) {
-    await screen.warn(`not brought back: ${firstOf(group.map(({ path }) => path))} (${reason})`);
+    const names = listNames(
+      group.map(({ path }) => path),
+      'file',
+    );
+    await screen.warn(`not brought back: ${names} (${reason})`);
   }
-}
-
-function firstOf(paths: readonly string[]): string {
-  const names = paths.slice(0, SHOWN).map(quoted).join(', ');
-  const more = paths.length - SHOWN;
-  return more > 0 ? `${names} and ${plural(more, 'more file', 'more files')}` : names;
 }

@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { gather } from './gather.ts';
 import { ProjectFolder } from './project-folder.ts';
+import { describeStaying } from './staying.ts';
 import { makeFolder } from '../testing/run-cli.ts';
 
 let base = '';
@@ -33,7 +34,7 @@ function found(words: string[] = [], excluded: string[] = []) {
     files: [...findings.files.keys()].sort(),
     directories: [...findings.directories.keys()].sort(),
     symlinks: Object.fromEntries(findings.symlinks),
-    notes: findings.notes,
+    notes: describeStaying(findings.staying),
     modes: Object.fromEntries([...findings.files].map(([path, file]) => [path, file.mode])),
   };
 }
@@ -152,15 +153,18 @@ describe('symbolic links', () => {
     });
   });
 
-  it('stay here with a line when they lead outside', () => {
+  it('stay here with one line for all when they lead outside', () => {
     put('secret/key');
     symlinkSync('../secret', join(root, 'away'));
-    symlinkSync('/nowhere/at/all', join(root, 'broken'));
-    const { files, symlinks, notes } = found();
-    expect(files).toEqual(['lib/tool.py', 'run.py']);
-    expect(symlinks).toEqual({});
-    expect(notes).toHaveLength(2);
-    expect(notes[0]).toContain('leads out of the project');
+    const one = found();
+    expect(one).toMatchObject({ files: ['lib/tool.py', 'run.py'], symlinks: {} });
+    expect(one.notes).toEqual([
+      '1 symbolic link leads out of the project and stays here: away (to send one, name it as an argument)',
+    ]);
+    for (const name of 'bcdefg') symlinkSync('/nowhere/at/all', join(root, name));
+    expect(found().notes).toEqual([
+      '7 symbolic links lead out of the project and stay here: away, b, c, d, e and 2 more names (to send one, name it as an argument)',
+    ]);
   });
 
   it('travel as what they lead to when an argument names them', () => {
@@ -194,10 +198,7 @@ it('skips pipes and sockets with a line', async () => {
   await new Promise((done) => server.once('listening', done));
   const { notes } = found();
   server.close();
-  expect(notes).toEqual([
-    'pipe stays here: it is a named pipe',
-    'socket stays here: it is a socket',
-  ]);
+  expect(notes).toEqual(['1 named pipe stays here: pipe', '1 socket stays here: socket']);
 });
 
 it('names the file whose name is not UTF-8, unless it is ignored', () => {

@@ -15,6 +15,7 @@ import { usageProblem } from '../problem.ts';
 import { plural, quoted } from '../terminal/text.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 import { isWithin } from './project-folder.ts';
+import type { StayReason } from './staying.ts';
 
 /** A file that travels: where it is here, its path in the manifest, and what tells it unchanged. */
 export interface ProjectFile {
@@ -49,8 +50,13 @@ export class Findings {
   readonly followed = new Set<string>();
   /** Manifest paths of files that were named one by one. */
   readonly chosen = new Set<string>();
-  /** One line each about what stays at home although no rule says so. */
-  readonly notes: string[] = [];
+  readonly staying = new Map<StayReason, string[]>();
+
+  addStaying(reason: StayReason, path: string): void {
+    const others = this.staying.get(reason);
+    if (others) others.push(path);
+    else this.staying.set(reason, [path]);
+  }
 }
 
 export const MAX_ENTRIES = 200_000;
@@ -106,7 +112,7 @@ function addEntry(task: WalkTask, path: string, into: Findings): void {
   if (stats.isFile()) addFile({ path: task.manifestPath(path), absolute: path, stats }, into);
   else if (into.followed.has(path)) return;
   else if (stats.isSymbolicLink()) addSymlink(task, path, into);
-  else into.notes.push(`${quoted(task.manifestPath(path))} stays here: ${specialKind(stats)}`);
+  else into.addStaying(specialKind(stats), task.manifestPath(path));
 }
 
 export function addFile(
@@ -132,11 +138,8 @@ export function addFile(
 
 export function addSymlink(task: WalkTask, path: string, into: Findings): void {
   const target = readlinkSync(path);
-  const shown = quoted(task.manifestPath(path));
   if (leadsOutside(task, path, target)) {
-    into.notes.push(
-      `${shown} stays here: the symbolic link leads out of the project (name it as an argument to send it)`,
-    );
+    into.addStaying('symbolic link', task.manifestPath(path));
     return;
   }
   into.symlinks.set(checkPath(task.manifestPath(path)), target);
@@ -149,10 +152,9 @@ function leadsOutside(task: WalkTask, path: string, target: string): boolean {
   return !isWithin(task.folder, resolve(dirname(path), target));
 }
 
-function specialKind(stats: Stats): string {
-  if (stats.isFIFO()) return 'it is a named pipe';
-  if (stats.isSocket()) return 'it is a socket';
-  return 'it is a device';
+function specialKind(stats: Stats): StayReason {
+  if (stats.isFIFO()) return 'named pipe';
+  return stats.isSocket() ? 'socket' : 'device';
 }
 
 function checkName(folder: string, name: string): void {

@@ -15,6 +15,7 @@ import type { Context } from '../context.ts';
 import { gather } from '../project/gather.ts';
 import type { HashCache } from '../project/hash-cache.ts';
 import { pack, type BlobSource, type Package } from '../project/pack.ts';
+import { describeStaying } from '../project/staying.ts';
 import { findLargeProject, type LargeProject } from '../project/size-check.ts';
 import type { Findings } from '../project/walk.ts';
 import { type ProjectFile } from '../project/walk.ts';
@@ -67,7 +68,7 @@ export async function prepareRun(
     submission,
     sources: packed.sources,
     totalBytes: packed.totalBytes + (stdin?.sizeBytes ?? 0),
-    notes: findings.notes,
+    notes: describeStaying(findings.staying),
     relocations: relocationsOf(submission),
     sentEntry: entryFinder(packed),
     dispose: () => stdin?.dispose(),

@@ -18,6 +18,13 @@ export function quoted(text: string): string {
     : shown;
 }
 
+/** The first of many names: `a, b, c and 4 more files`. */
+export function listNames(names: readonly string[], noun: string): string {
+  const shown = names.slice(0, 5).map(quoted).join(', ');
+  const more = names.length - 5;
+  return more > 0 ? `${shown} and ${plural(more, `more ${noun}`)}` : shown;
+}
+
 /** `1 file`, `3 files`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
