@@ -55,16 +55,9 @@ async function printHelp(context: Context, words: readonly string[]): Promise<Ex
 }
 
 async function unknownVerb(word: string): Promise<Problem> {
-  const { closest } = await import('./flags/suggest.ts');
   if (word.startsWith('-'))
     return usageProblem(`there is no flag ${word} before a verb (rgrid --help)`);
-  const suggestion = closest(
-    word,
-    VERBS.map((verb) => verb.name),
-  );
-  return usageProblem(
-    `there is no verb ${JSON.stringify(word)}${suggestion === undefined ? ' (rgrid --help)' : `; did you mean ${suggestion}?`}`,
-  );
+  return (await import('./flags/help.ts')).unknownVerb(word);
 }
 
 async function report({ stderr, env }: Context, error: unknown): Promise<ExitCode> {

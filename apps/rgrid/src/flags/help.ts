@@ -1,5 +1,5 @@
 import { EXIT_CODE_HELP } from '../exit-codes.ts';
-import { usageProblem } from '../problem.ts';
+import { type Problem, usageProblem } from '../problem.ts';
 import type { Output } from '../terminal/output.ts';
 import { VERBS } from '../verbs.ts';
 import { closest } from './suggest.ts';
@@ -11,13 +11,17 @@ export async function helpText([topic]: readonly string[], output: Output): Prom
   if (topic === 'exit-codes') return `${exitCodeLines().join('\n')}\n`;
   const entry = VERBS.find((verb) => verb.name === topic);
   if (entry) return verbHelp(topic, output);
+  throw unknownVerb(topic);
+}
+
+/** With the verb that was probably meant. */
+export function unknownVerb(word: string): Problem {
   const suggestion = closest(
-    topic,
+    word,
     VERBS.map((verb) => verb.name),
   );
-  throw usageProblem(
-    `there is no verb ${topic}${suggestion === undefined ? '' : `; did you mean ${suggestion}?`}`,
-  );
+  const hint = suggestion === undefined ? ' (rgrid --help)' : `; did you mean ${suggestion}?`;
+  return usageProblem(`there is no verb ${JSON.stringify(word)}${hint}`);
 }
 
 function generalHelp(output: Output): string {

@@ -1,7 +1,7 @@
 /** The candidate a typo was probably meant to be: at most a third of its letters differ. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const distance =
       candidate.startsWith(word) && word.length > 2 ? 1 : editDistance(word, candidate);

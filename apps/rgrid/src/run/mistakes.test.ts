@@ -25,6 +25,12 @@ afterEach(() => platform.stop());
 describe('a mistake is said in one sentence before anything is sent', () => {
   it.each([
     [['run'], 'which script? rgrid run SCRIPT [ARGS…] (rgrid run --help)'],
+    [
+      ['run', '--batch', 'x.py'],
+      'which script? --batch took x.py for an input; the script stands before it: rgrid run SCRIPT --batch FILE…',
+    ],
+    [['help', 'nope'], 'there is no verb "nope" (rgrid --help)'],
+    [['help', 'stauts'], 'there is no verb "stauts"; did you mean status?'],
     [['run', 'y.py'], 'there is no script y.py; did you mean x.py?'],
     [['run', 'dir'], 'dir is a folder, not a script'],
     [['run', 'broken.py'], 'broken.py is a symbolic link to nothing'],

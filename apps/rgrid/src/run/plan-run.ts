@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
 import { ProjectFolder } from '../project/project-folder.ts';
-import { usageProblem } from '../problem.ts';
+import { type Problem, usageProblem } from '../problem.ts';
 import { quoted } from '../terminal/text.ts';
 import { checkRunnable, checkScript, type Script } from './check-script.ts';
 import { refuseMissingInputs } from './check-arguments.ts';
@@ -27,9 +27,7 @@ export interface RunPlan {
 
 export async function planRun(context: Context, words: RunWords): Promise<RunPlan> {
   const options = parseRunOptions(words.flags);
-  if (words.script === undefined) {
-    throw usageProblem('which script? rgrid run SCRIPT [ARGS…] (rgrid run --help)');
-  }
+  if (words.script === undefined) throw noScript(words.batch);
   const project = ProjectFolder.find(context.cwd, words.flags.text('project'));
   const script = checkScript(words.script, project.cwd);
   checkRunnable(script, options.runtime !== null || options.image !== null);
@@ -55,6 +53,16 @@ export async function planRun(context: Context, words: RunWords): Promise<RunPla
       context.env,
     ),
   };
+}
+
+/** All words behind `--batch` are inputs, a script among them too. */
+function noScript(batch: readonly string[] | undefined): Problem {
+  const last = batch?.at(-1);
+  if (last === undefined)
+    return usageProblem('which script? rgrid run SCRIPT [ARGS…] (rgrid run --help)');
+  return usageProblem(
+    `which script? --batch took ${quoted(last)} for an input; the script stands before it: rgrid run SCRIPT --batch FILE…`,
+  );
 }
 
 async function batchInputs(words: readonly string[], cwd: string): Promise<BatchInput[]> {
