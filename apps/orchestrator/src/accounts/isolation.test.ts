@@ -135,6 +135,7 @@ test('the document names the routes these tests walk', () => {
     'GET /api/v1/batches/{id}/executions',
     'GET /api/v1/blobs/{sha256}',
     'GET /api/v1/cost',
+    'GET /api/v1/cost/executions',
     'GET /api/v1/estimate',
     'GET /api/v1/executions',
     'GET /api/v1/executions/{id}',
@@ -209,6 +210,8 @@ describe('a key of another account', () => {
     // As after an execution that nobody has.
     const { body: page } = await eve.api.get(`/executions?cursor=${batchId}-0`);
     expect(page.error.message).toMatch(/^cursor: there is no execution/);
+    expect((await eve.api.get('/cost/executions')).body.executions).toEqual([]);
+    expect((await eve.api.get(`/cost/executions?batch=${batchId}`)).body.executions).toEqual([]);
     expect((await eve.api.get('/cost')).body).toMatchObject({
       totalMicros: 0,
       executions: 0,
