@@ -150,8 +150,8 @@ describe('an estimate', () => {
     expect(estimate).toMatchObject({ samples: 5, medianMs: 30_000, knee: 2 });
     expect(estimate.p90Ms).toBeGreaterThan(30_000);
     expect(estimate.options).toEqual([
-      { parallel: 1, durationMs: 15_000_000, costMicros: 20_000 },
-      { parallel: 2, durationMs: 7_500_000, costMicros: 20_000 },
+      { parallel: 1, durationMs: 15_000_000, costMicros: 20_000, servers: 0 },
+      { parallel: 2, durationMs: 7_500_000, costMicros: 20_000, servers: 0 },
     ]);
   });
 

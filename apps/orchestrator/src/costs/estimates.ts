@@ -35,5 +35,6 @@ export async function readEstimate(
     medianMs: history?.medianMs ?? UNKNOWN_MS,
     p90Ms: history?.p90Ms ?? UNKNOWN_MS,
     workers,
+    server: null,
   });
 }

@@ -74,6 +74,7 @@ function estimateText(answer: Estimate, executions: number): string {
       { title: 'PARALLEL', value: (option) => String(option.parallel), isRight: true },
       { title: 'TIME', value: (option) => formatDuration(option.durationMs), isRight: true },
       { title: 'COST', value: (option) => formatEuros(option.costMicros), isRight: true },
+      { title: 'SERVERS', value: (option) => String(option.servers), isRight: true },
       {
         title: '',
         value: (option) =>

@@ -131,10 +131,16 @@ export const estimateSchema = z.object({
     z.object({
       parallel: z.number().int(),
       durationMs: z.number().int(),
+      /** Started hours of the servers that would be made, and a share of the workers that are here. */
       costMicros: z.number().int(),
+      /** How many would be made for it. */
+      servers: z.number().int(),
     }),
   ),
-  /** The largest `parallel` that still pays: beyond it time falls by less than a tenth. */
+  /**
+   * The largest `parallel` that still pays: beyond it time falls by less than a tenth, or an hour saved
+   * takes more than ten server hours.
+   */
   knee: z.number().int(),
 });
 export type Estimate = z.infer<typeof estimateSchema>;
