@@ -75,6 +75,15 @@ describe("a server's join token", () => {
     await expect(join(token, { previousToken: stranger.token })).rejects.toThrow(/was used/);
   });
 
+  test('used by a worker that starts again ends the leases of its earlier self at once', async () => {
+    const token = await addServer();
+    const first = await join(token);
+    await submitBatch(ana.api);
+    const leased = await first.leaseOne();
+    const second = await join(token, { previousToken: first.token });
+    expect(await second.leaseOne()).toMatchObject({ executionId: leased.executionId, epoch: 2 });
+  });
+
   test.each([
     ['has expired', 'booting', '-1 seconds'],
     ['belongs to a server that is being deleted', 'deleting', '10 minutes'],

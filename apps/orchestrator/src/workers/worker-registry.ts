@@ -64,7 +64,8 @@ export class WorkerRegistry {
         ? undefined
         : await this.#find(previousToken).catch(() => undefined);
     const server = await redeemServerToken(this.#database, joinToken, previous?.serverId ?? null);
-    if (server && previous?.serverId === server.id) await this.leave(previous.id);
+    // Here, and not with the other previous workers: by then this one is no longer found.
+    if (server && previous?.serverId === server.id) await this.#end(previous.id);
     return server;
   }
 
@@ -111,14 +112,17 @@ export class WorkerRegistry {
   /** A worker that was replaced: it will not come back, so its leases end now. Unknown tokens are passed over. */
   async retire(tokenText: string): Promise<void> {
     const worker = await this.#find(tokenText).catch(() => undefined);
-    if (!worker) return;
-    await this.leave(worker.id);
+    if (worker) await this.#end(worker.id);
+  }
+
+  async #end(workerId: string): Promise<void> {
+    await this.leave(workerId);
     await this.#database.query(
       `update executions set lease_until = '-infinity' where id in (
          select id from executions where worker_id = $1 and state in ('leased', 'running', 'publishing')
          order by id for no key update
        )`,
-      [worker.id],
+      [workerId],
     );
   }
 
