@@ -48,7 +48,7 @@ export async function gatherSnapshot(
   const demand = await readDemand(database);
   const workers = await readWorkers(database, runs);
   const servers = (await database.query<ServerRow>(serversSql)).map((row) =>
-    toServer(row, runs.get(row.workerId ?? '') ?? [], around.serverOffers),
+    toServer(row, runs.get(row.id) ?? [], around.serverOffers),
   );
   const held = [...runs.values()].reduce((sum, of) => sum + of.length, 0);
   around.recentDemand.note(held + demand.reduce((sum, group) => sum + group.count, 0), now);
@@ -80,7 +80,8 @@ async function readDemand(database: Database): Promise<DemandGroup[]> {
 }
 
 interface RunRow {
-  workerId: string;
+  /** The server, or the worker if it is on none of ours. */
+  holder: string;
   cpus: number;
   memoryBytes: number;
   elapsedMs: number;
@@ -90,7 +91,7 @@ interface RunRow {
 
 function groupRuns(rows: readonly RunRow[]): Map<string, RunningAttempt[]> {
   const runs = new Map<string, RunningAttempt[]>();
-  for (const row of rows) runs.set(row.workerId, [...(runs.get(row.workerId) ?? []), toRun(row)]);
+  for (const row of rows) runs.set(row.holder, [...(runs.get(row.holder) ?? []), toRun(row)]);
   return runs;
 }
 
@@ -139,7 +140,6 @@ interface ServerRow {
   createdAt: Date | null;
   registeredAt: Date | null;
   lastHeartbeatAt: Date | null;
-  workerId: string | null;
   lastEndedAt: Date | null;
   infraFailures: number;
   deleteTries: number;

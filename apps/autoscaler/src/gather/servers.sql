@@ -4,7 +4,7 @@ select s.id, s.name, s.state, s.cloud_id::text as "cloudId", s.server_type as "s
   coalesce(w.memory_bytes, s.memory_bytes) as "memoryBytes", w.drivers,
   s.price_micros_per_hour as "priceMicrosPerHour", s.ipv4_micros_per_hour as "ipv4MicrosPerHour",
   s.intended_at as "intendedAt", s.created_at as "createdAt", s.active_at as "registeredAt",
-  w.heartbeat_at as "lastHeartbeatAt", w.id as "workerId",
+  w.heartbeat_at as "lastHeartbeatAt",
   (select max(a.ended_at) from attempts a where a.worker_id = w.id) as "lastEndedAt",
   (select count(distinct a.execution_id) from workers every join attempts a on a.worker_id = every.id
    where every.server_id = s.id and a.outcome = 'lost') as "infraFailures",
