@@ -28,6 +28,7 @@ const gather = () =>
     {
       ...{ cloud: null, offers: [], refusals: { cells: [], account: null }, committedMicros: 0 },
       ...{ listeningSince: new Date(), recentDemand: new RecentDemand(), serverOffers: [] },
+      bootEstimateMs: 90_000,
     },
     new Date(),
   );
