@@ -50,7 +50,7 @@ function startDaemon(more: Record<string, string> = {}): App {
 }
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 30_000; waitedMs += 50) {
+  for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 50) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -65,7 +65,7 @@ const countBy = async (state: string): Promise<number> => {
   return row?.count ?? 0;
 };
 
-describe('a grid without a worker', { timeout: 90_000 }, () => {
+describe('a grid without a worker', { timeout: 180_000 }, () => {
   test('rents a server for what waits, runs it there, and gives the server back before its next hour', async () => {
     const numbers = Array.from({ length: 6 }, (_, index) => ({ args: [`${index}`] }));
     const { batchId } = await submit(grid.api, { ...JOB, executions: numbers });
