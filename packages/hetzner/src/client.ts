@@ -23,6 +23,7 @@ import {
   placementGroupsResource,
   type PlacementGroupsResource,
 } from './resources/placement-groups.ts';
+import { primaryIpsResource, type PrimaryIpsResource } from './resources/primary-ips.ts';
 import { pricingResource, type PricingResource } from './resources/pricing.ts';
 import { serverTypesResource, type ServerTypesResource } from './resources/server-types.ts';
 import { serversResource, type ServersResource } from './resources/servers.ts';
@@ -53,6 +54,7 @@ export interface HetznerClient {
   locations: LocationsResource;
   networks: NetworksResource;
   placementGroups: PlacementGroupsResource;
+  primaryIps: PrimaryIpsResource;
   pricing: PricingResource;
   serverTypes: ServerTypesResource;
   servers: ServersResource;
@@ -89,6 +91,7 @@ export function createHetznerClient(options: HetznerClientOptions): HetznerClien
     locations: locationsResource(api),
     networks: networksResource(api),
     placementGroups: placementGroupsResource(api),
+    primaryIps: primaryIpsResource(api),
     pricing: pricingResource(api),
     serverTypes: serverTypesResource(api),
     servers: serversResource(api, actions),

@@ -25,6 +25,7 @@ export type { Image } from './resources/images.ts';
 export type { Location } from './resources/locations.ts';
 export type { Network } from './resources/networks.ts';
 export type { PlacementGroup } from './resources/placement-groups.ts';
+export type { PrimaryIp } from './resources/primary-ips.ts';
 export type { Pricing } from './resources/pricing.ts';
 export type { Server, ServerStatus } from './resources/server.ts';
 export type { Deprecation, ServerType } from './resources/server-types.ts';

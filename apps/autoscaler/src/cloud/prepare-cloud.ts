@@ -21,7 +21,7 @@ export async function prepareCloud(
 ): Promise<ServerTemplate> {
   const name = `rgrid-${settings.gridName}`;
   const labels = { 'managed-by': 'rgrid', 'rgrid-grid': settings.gridName };
-  const key = await ensureSshKey(client, { path: settings.sshKeyPath, name });
+  const key = await ensureSshKey(client, { path: settings.sshKeyPath, name, labels });
   // Operators look for these very words.
   const words = key.created ? 'Created SSH key' : 'Using existing SSH key';
   logger.info({ fingerprint: key.fingerprint }, `${words} (ID: ${key.id})`);

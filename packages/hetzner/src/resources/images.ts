@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { listAll, type Api, type CallOptions } from '../api.ts';
+import { deleteOrGone, listAll, type Api, type CallOptions } from '../api.ts';
 import { toLabelSelector, type Labels } from '../labels.ts';
 import { timestampSchema } from './timestamp.ts';
 
@@ -13,6 +13,10 @@ export interface Image {
   architecture: 'x86' | 'arm';
   status: 'available' | 'creating' | 'unavailable';
   createdAt: Date;
+  /** What a snapshot is billed by; null while it is being made. */
+  sizeBytes: number | null;
+  /** Can not be deleted before the protection is taken off. */
+  isProtected: boolean;
   isDeprecated: boolean;
   labels: Labels;
 }
@@ -31,7 +35,12 @@ export interface ImagesResource {
     image: { name: string; architecture: 'x86' | 'arm' },
     options?: CallOptions,
   ): Promise<Image | undefined>;
+  /** Snapshots only. Servers made from it stay. */
+  delete(id: number, options?: CallOptions): Promise<'deleted' | 'gone'>;
 }
+
+// As with disks: "GB" are powers of ten.
+const SIZE_UNIT_BYTES = 10 ** 9;
 
 export const imageSchema = z
   .object({
@@ -42,12 +51,16 @@ export const imageSchema = z
     architecture: z.enum(['x86', 'arm']),
     status: z.enum(['available', 'creating', 'unavailable']),
     created: timestampSchema,
+    image_size: z.number().nullish(),
+    protection: z.object({ delete: z.boolean() }).optional(),
     deprecated: timestampSchema.nullish(),
     labels: z.record(z.string(), z.string()),
   })
-  .transform(({ created, deprecated, ...rest }): Image => ({
+  .transform(({ created, deprecated, image_size: size, protection, ...rest }): Image => ({
     ...rest,
     createdAt: created,
+    sizeBytes: size == null ? null : Math.round(size * SIZE_UNIT_BYTES),
+    isProtected: protection?.delete ?? false,
     isDeprecated: deprecated != null,
   }));
 
@@ -65,5 +78,6 @@ export function imagesResource(api: Api): ImagesResource {
       api.send({ method: 'GET', path: `/images/${id}`, reply: imageReply }, options),
     findByName: async ({ name, architecture }, options) =>
       (await listAll(api, { ...collection, query: { name, architecture } }, options))[0],
+    delete: (id, options) => deleteOrGone(api, `/images/${id}`, options),
   };
 }

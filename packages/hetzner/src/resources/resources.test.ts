@@ -132,3 +132,40 @@ test('a placement group is made, found and deleted', async () => {
   expect(await client.placementGroups.list()).toEqual([expected]);
   expect(await client.placementGroups.delete(9)).toBe('gone');
 });
+
+test('a primary IP is listed, whether it belongs to a server or to nothing, and deleted', async () => {
+  const ip = {
+    ...{ id: 3, name: 'primary_ip-3', type: 'ipv4', ip: '192.0.2.7', labels: {}, created },
+    ...{ location: { id: 1, name: 'fsn1' }, assignee_type: 'server', assignee_id: 7 },
+    ...{ auto_delete: true, protection: { delete: false } },
+  };
+  const unassigned = { ...ip, id: 4, assignee_type: 'unassigned', assignee_id: null };
+  const { client } = await startTestProject([
+    get('/primary_ips?sort=id%3Aasc&page=1&per_page=50', page('primary_ips', [ip, unassigned])),
+    { request: 'DELETE /primary_ips/4', reply: { status: 204 } },
+    { request: 'DELETE /primary_ips/4', reply: GONE },
+  ]);
+  expect(await client.primaryIps.list()).toMatchObject([
+    { id: 3, serverId: 7, location: 'fsn1', createdAt: new Date(created), isProtected: false },
+    { id: 4, serverId: null },
+  ]);
+  expect([await client.primaryIps.delete(4), await client.primaryIps.delete(4)]).toEqual([
+    ...['deleted', 'gone'],
+  ]);
+});
+
+test('a snapshot has a size once it is made, and is deleted', async () => {
+  const snapshot = {
+    ...{ id: 2, type: 'snapshot', name: null, description: 'worker', created, labels: {} },
+    ...{ architecture: 'x86', status: 'available', deprecated: null, image_size: 2.3 },
+    protection: { delete: true },
+  };
+  const { client } = await startTestProject([
+    get('/images/2', { image: snapshot }),
+    get('/images/2', { image: { ...snapshot, image_size: null } }),
+    { request: 'DELETE /images/2', reply: { status: 204 } },
+  ]);
+  expect(await client.images.get(2)).toMatchObject({ sizeBytes: 2.3e9, isProtected: true });
+  expect(await client.images.get(2)).toMatchObject({ sizeBytes: null });
+  expect(await client.images.delete(2)).toBe('deleted');
+});

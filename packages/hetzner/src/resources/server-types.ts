@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { listAll, type Api, type CallOptions } from '../api.ts';
-import { pricePerHourSchema } from '../prices/price-schema.ts';
+import { locationPriceSchema, type LocationPrice } from '../prices/price-schema.ts';
 import { timestampSchema } from './timestamp.ts';
 
 export interface Deprecation {
@@ -19,7 +19,7 @@ export interface ServerType {
   memoryBytes: number;
   diskBytes: number;
   /** Net. A type has a price also where it is not offered. */
-  prices: readonly { location: string; priceMicrosPerHour: number }[];
+  prices: readonly LocationPrice[];
   /** Where it is offered at all. `isAvailable` is a hint: an order may be refused all the same. */
   locations: readonly { name: string; isAvailable: boolean; deprecation: Deprecation | null }[];
 }
@@ -44,7 +44,7 @@ const wireSchema = z.object({
   cores: z.number(),
   memory: z.number(),
   disk: z.number(),
-  prices: z.array(pricePerHourSchema),
+  prices: z.array(locationPriceSchema),
   locations: z.array(
     z.object({
       name: z.string(),
