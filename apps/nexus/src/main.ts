@@ -2,6 +2,7 @@ import { Command } from 'commander';
 
 import { addWorkerBundleCommand } from './bundle/command.ts';
 import { addDaemonCommand } from './daemon/command.ts';
+import { addGcCommand } from './gc/command.ts';
 import { addImageCommand } from './image/command.ts';
 import { addKeyCommands } from './keys/commands.ts';
 import { Problem } from './problem.ts';
@@ -19,6 +20,7 @@ addUpCommand(program, process.env);
 addKeyCommands(program, process.env);
 addDaemonCommand(program, process.env);
 addServersCommand(program, process.env);
+addGcCommand(program, process.env);
 addSimulateCommand(program, process.env);
 addWorkerBundleCommand(program, process.env);
 addImageCommand(program, process.env);
