@@ -40,6 +40,18 @@ it('takes the bar away before anything else is printed, and at the end', async (
   expect(terminal.text.endsWith(`bar of 40${CLEAR}`)).toBe(true);
 });
 
+it('takes all of the bar away that a narrower terminal has wrapped', async () => {
+  const { terminal, screen } = makeScreen();
+  screen.showBar((columns) => 'x'.repeat(columns - 1));
+  await until(() => terminal.text.includes('x'));
+  terminal.columns = 15;
+  await until(() => terminal.text.endsWith('x'.repeat(14)) && terminal.text.includes('\u001B[2A'));
+  expect(terminal.text).toBe(`${CLEAR}${'x'.repeat(39)}\r\u001B[2A\u001B[J${'x'.repeat(14)}`);
+  terminal.columns = 7;
+  await screen.hideBar();
+  expect(terminal.text.endsWith('\r\u001B[1A\u001B[J')).toBe(true);
+});
+
 it('draws no bar behind half a line, and begins prose on a line of its own', async () => {
   const { terminal, screen } = makeScreen();
   await screen.scriptStdout(Buffer.from('half'));

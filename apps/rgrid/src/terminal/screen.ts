@@ -13,7 +13,6 @@ export interface ScriptPiece {
 }
 
 const REDRAW_MS = 100;
-const CLEAR_LINE = '\r\u001B[2K';
 
 /**
  * Everything a run prints goes through here, one piece after the other: what scripts write to stdout
@@ -23,7 +22,8 @@ export class Screen {
   readonly #options: ScreenOptions;
   #queue: Promise<void> = Promise.resolve();
   #renderBar: ((columns: number) => string) | undefined;
-  #shownBar = '';
+  /** What is drawn, and for how wide a terminal. */
+  #shown: { bar: string; columns: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isHeld = false;
   /** The last thing on the terminal did not end its line. */
@@ -129,16 +129,20 @@ export class Screen {
   async #draw(): Promise<void> {
     // A bar behind half a line would be taken for a part of it.
     if (!this.#renderBar || this.#isHeld || this.#isMidLine) return;
-    const bar = this.#renderBar(this.#options.stderr.columns);
-    if (bar === this.#shownBar) return;
-    this.#shownBar = bar;
-    await this.#options.stderr.write(CLEAR_LINE + bar);
+    const { stderr } = this.#options;
+    const { columns } = stderr;
+    const bar = this.#renderBar(columns);
+    if (bar === this.#shown?.bar && columns === this.#shown.columns) return;
+    const clear = clearOf(this.#shown?.bar ?? '', columns);
+    this.#shown = { bar, columns };
+    await stderr.write(clear + bar);
   }
 
   async #erase(): Promise<void> {
-    if (this.#shownBar === '') return;
-    this.#shownBar = '';
-    await this.#options.stderr.write(CLEAR_LINE);
+    if (!this.#shown) return;
+    const { bar } = this.#shown;
+    this.#shown = undefined;
+    await this.#options.stderr.write(clearOf(bar, this.#options.stderr.columns));
   }
 
   #enqueue(step: () => Promise<void>): Promise<void> {
@@ -146,4 +150,10 @@ export class Screen {
     this.#queue = done.catch(() => undefined);
     return done;
   }
+}
+
+/** Takes the bar away at whose end the cursor stands. A terminal that became narrower has wrapped it. */
+function clearOf(bar: string, columns: number): string {
+  const rows = Math.ceil(Array.from(bar).length / Math.max(1, columns));
+  return rows <= 1 ? '\r\u001B[2K' : `\r\u001B[${rows - 1}A\u001B[J`;
 }
