@@ -157,7 +157,8 @@ class LocalBatch {
     const { screen, prepared, interruption } = this.#session;
     if (execution.state === 'cancelled') return;
     this.#failures.push({ execution, stderrTail: '' });
-    await screen.say(`${quoted(execution.label)} ${printable(describeEnd(execution))}`);
+    if (screen.stderr.isTerminal)
+      await screen.say(`${quoted(execution.label)} ${printable(describeEnd(execution))}`);
     if (!prepared.plan.options.isFailFast) return;
     this.#wasFailFast = true;
     interruption.requestCancel();
@@ -169,6 +170,7 @@ class LocalBatch {
       done: this.#outcomes.size,
       failed: this.#failures.length,
       running: this.#running,
+      saving: 0,
       reused: 0,
       elapsedMs: Date.now() - this.#startedAt,
     };
@@ -183,7 +185,10 @@ class LocalBatch {
     // What a cancellation kept from being begun.
     result.cancelled += total - executions.length;
     await screen.say(summaryLine(result, Date.now() - this.#startedAt));
-    const lines = failureLines(this.#failures, () => '');
+    const lines = failureLines(this.#failures, {
+      isTerminal: screen.stderr.isTerminal,
+      batchId: null,
+    });
     if (lines.length > 0) await screen.say(lines.join('\n'));
     const exitCode = batchExitCode(result, {
       allowedFailures: options.allowedFailures,

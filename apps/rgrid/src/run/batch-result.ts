@@ -54,20 +54,30 @@ export interface Failure {
   stderrTail: string;
 }
 
-const SHOWN = 10;
+/** On a terminal each was told as it happened; elsewhere this is the only place. */
+const SHOWN = { terminal: 10, elsewhere: 100 };
+
+export interface FailureReport {
+  isTerminal: boolean;
+  /** null: it ran here, where nothing is kept. */
+  batchId: string | null;
+}
 
 /** What failed and how, by input, with the last words of each. */
 export function failureLines(
   failures: readonly Failure[],
-  hint = (execution: Execution) => `  (rgrid logs ${execution.id})`,
+  { isTerminal, batchId }: FailureReport,
 ): string[] {
-  const shown = failures.toSorted((a, b) => a.execution.index - b.execution.index).slice(0, SHOWN);
+  const limit = isTerminal ? SHOWN.terminal : SHOWN.elsewhere;
+  const shown = failures.toSorted((a, b) => a.execution.index - b.execution.index).slice(0, limit);
   const lines = shown.flatMap(({ execution, stderrTail }) => [
-    `  ${quoted(execution.label)} ${printable(describeEnd(execution))}${hint(execution)}`,
+    `  ${quoted(execution.label)} ${printable(describeEnd(execution))}${batchId === null ? '' : `  (rgrid logs ${execution.id})`}`,
     ...lastLines(stderrTail, 3).map((line) => `    ${printable(line)}`),
   ]);
   const more = failures.length - shown.length;
-  return more > 0 ? [...lines, `  and ${more} more`] : lines;
+  if (more === 0) return lines;
+  const hint = batchId === null ? '' : `: rgrid list --batch ${batchId}`;
+  return [...lines, `  and ${more} more${hint}`];
 }
 
 function lastLines(text: string, count: number): string[] {

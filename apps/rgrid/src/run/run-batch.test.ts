@@ -78,6 +78,7 @@ describe('rgrid run --batch', () => {
     expect(stderr).toContain(
       'rgrid:   data/b.csv failed with exit code 7  (rgrid logs k000000000aa-1)\nrgrid:     1 oops\n',
     );
+    expect(stderr.match(/failed with exit code 7/g), 'in a pipe only once').toHaveLength(1);
     expect(exitCode).toBe(1);
   });
 

@@ -17,6 +17,7 @@ import { Problem } from '../problem.ts';
 import { plainProgress, renderProgress, type BatchProgress } from '../terminal/progress-bar.ts';
 import type { ScriptPiece } from '../terminal/screen.ts';
 import { plural, printable, quoted } from '../terminal/text.ts';
+import { activityOf, watchSlots } from './batch-activity.ts';
 import { batchExitCode, failureLines, summaryLine, tally, type Failure } from './batch-result.ts';
 import { describeEnd, hasEnded } from './outcome.ts';
 import { reconnecting } from '../api/reconnect.ts';
@@ -55,6 +56,7 @@ async function sayAttached({ screen, prepared }: RunSession, reply: SubmitReply)
 }
 
 const PLAIN_PROGRESS_MS = 5000;
+const SLOTS_MS = 3000;
 const STDERR_TAIL_BYTES = 2000;
 
 class BatchFollower {
@@ -66,8 +68,11 @@ class BatchFollower {
   readonly #ended = new Map<number, Execution>();
   readonly #failures = new Map<number, Failure>();
   readonly #active = new AbortController();
+  readonly #followed = new AbortController();
   readonly #startedAt = Date.now();
   #counts: StateCounts | undefined;
+  /** Of all workers that the platform has now. */
+  #slots: number | undefined;
   #version = 0;
   #wasFailFast = false;
 
@@ -89,6 +94,7 @@ class BatchFollower {
     } finally {
       clearInterval(timer);
       this.#active.abort();
+      this.#followed.abort();
       await notices;
       await screen.hideBar();
     }
@@ -149,7 +155,9 @@ class BatchFollower {
     const { execution } = failure;
     if (execution.state === 'cancelled') return;
     this.#failures.set(execution.index, failure);
-    await screen.say(`${quoted(execution.label)} ${printable(describeEnd(execution))}`);
+    // On a terminal the summary is far away; in a file the same line would stand there twice.
+    if (screen.stderr.isTerminal)
+      await screen.say(`${quoted(execution.label)} ${printable(describeEnd(execution))}`);
     if (!prepared.plan.options.isFailFast || interruption.cancelled.aborted) return;
     this.#wasFailFast = true;
     interruption.requestCancel();
@@ -185,7 +193,14 @@ class BatchFollower {
   }
 
   #startProgress(): NodeJS.Timeout | undefined {
-    const { screen } = this.#session;
+    const { screen, api, prepared } = this.#session;
+    if (prepared.plan.options.isQuiet) return undefined;
+    void watchSlots({
+      listWorkers: () => api.listWorkers(),
+      onSlots: (slots) => (this.#slots = slots),
+      everyMs: SLOTS_MS,
+      signal: this.#followed.signal,
+    });
     screen.showBar((columns) => renderProgress(this.#progress(), columns));
     if (screen.stderr.isTerminal) return undefined;
     let said = 0;
@@ -198,12 +213,11 @@ class BatchFollower {
   }
 
   #progress(): BatchProgress {
-    const counts = this.#counts;
     return {
+      ...activityOf(this.#counts, this.#slots),
       total: this.#session.prepared.submission.executions.length,
       done: this.#ended.size,
       failed: this.#failures.size,
-      running: counts ? counts.leased + counts.running + counts.publishing : 0,
       reused: this.#reply.reused,
       elapsedMs: Date.now() - this.#startedAt,
     };
@@ -222,7 +236,10 @@ class BatchFollower {
     await screen.say(
       [summaryLine(result, Date.now() - this.#startedAt), ...this.#outputLine()].join('; '),
     );
-    const lines = failureLines([...this.#failures.values()]);
+    const lines = failureLines([...this.#failures.values()], {
+      isTerminal: screen.stderr.isTerminal,
+      batchId: this.#reply.batchId,
+    });
     if (lines.length > 0) await screen.say(lines.join('\n'));
     await this.#printJson(exitCode);
     return exitCode === EXIT.ok ? outputExitCode : exitCode;

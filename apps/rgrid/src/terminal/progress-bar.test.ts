@@ -7,6 +7,7 @@ const progress: BatchProgress = {
   done: 50,
   failed: 2,
   running: 8,
+  saving: 0,
   reused: 0,
   elapsedMs: 10_000,
 };
@@ -32,6 +33,10 @@ it('counts speed without what was done before', () => {
   expect(plainProgress({ ...progress, reused: 40 })).toBe(
     '50 of 100 done, 2 failed, 8 running, 50 s left, 1.0/s',
   );
+});
+
+it('tells what runs from what is saved', () => {
+  expect(plainProgress({ ...progress, saving: 3 })).toContain('8 running, 3 saving outputs, ');
 });
 
 it('says nothing is left at the end', () => {

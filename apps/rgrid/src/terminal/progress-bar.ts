@@ -5,6 +5,8 @@ export interface BatchProgress {
   done: number;
   failed: number;
   running: number;
+  /** Ended, and its outputs on their way to the platform. */
+  saving: number;
   /** Done in earlier runs, so they say nothing about the speed of this one. */
   reused: number;
   elapsedMs: number;
@@ -34,6 +36,7 @@ function details(progress: BatchProgress): string[] {
   return [
     ...(progress.failed > 0 ? [`${progress.failed} failed`] : []),
     `${progress.running} running`,
+    ...(progress.saving > 0 ? [`${progress.saving} saving outputs`] : []),
     ...(left !== undefined && progress.done < progress.total
       ? [`${formatDuration(left)} left`]
       : []),
