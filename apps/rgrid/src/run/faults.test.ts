@@ -56,6 +56,18 @@ describe('a run over a poor connection', () => {
     expect(stdout.trim().split('\n')).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8']);
   });
 
+  it('says so while it asks for the log of an execution, and goes on', async () => {
+    const large = `${'x'.repeat(2000)}\n`;
+    platform.behave = () => ({ prints: [['stdout', large]], isLogLarge: true });
+    for (let count = 0; count < 5; count += 1)
+      platform.faults.push({ request: /logs/, action: { isReset: true } });
+    const { stdout, stderr } = await runCli(platform, ['run', 'x.py', '--batch', '{1..2}'], {
+      cwd,
+    });
+    expect(stdout).toBe(large + large);
+    expect(stderr).toContain('the platform does not answer; the run goes on there, trying again');
+  });
+
   it('does not submit twice when the reply is lost', async () => {
     const submission = { ...(await submissionOf()), idempotencyKey: 'the-same-key' };
     const keys: (string | undefined)[] = [];

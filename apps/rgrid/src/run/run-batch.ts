@@ -176,7 +176,9 @@ class BatchFollower {
   async *#fetchLogs(id: string): AsyncGenerator<LogChunk> {
     const { api, screen } = this.#session;
     const request = { executionId: id, isFollowing: false, signal: this.#watch.over };
-    for await (const event of logStream(api, { ...request, say: (text) => screen.say(text) })) {
+    // Not waited for: the screen is busy with the very group that this is read for.
+    const say = async (text: string) => void screen.say(text);
+    for await (const event of logStream(api, { ...request, say })) {
       if (event.type === 'chunk') yield event.chunk;
     }
   }

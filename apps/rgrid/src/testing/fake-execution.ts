@@ -24,6 +24,8 @@ export interface Behaviour {
   outputs?: Readonly<Record<string, string | Buffer | ManifestEntry>>;
   droppedBytes?: number;
   reusedFrom?: string;
+  /** The stream of the batch does not bring its log along. */
+  isLogLarge?: boolean;
   /** It never ends by itself. */
   isEndless?: boolean;
 }
@@ -55,6 +57,11 @@ export function chunksOf(executionId: string, { prints = [] }: Behaviour): LogCh
     stream,
     data: Buffer.from(data).toString('base64'),
   }));
+}
+
+/** As the stream of a batch has them. */
+export function logsOf(executionId: string, behaviour: Behaviour): LogChunk[] | null {
+  return behaviour.isLogLarge ? null : chunksOf(executionId, behaviour);
 }
 
 const TIME = '2026-11-01T12:00:00.000Z';

@@ -12,6 +12,7 @@ import { manifestBytes, manifestSha256 } from '@nexus/grid/manifests';
 import {
   batchOf,
   chunksOf,
+  logsOf,
   executionOf,
   outputsOf,
   sha256Of,
@@ -240,7 +241,7 @@ export class FakePlatform {
       type: 'execution',
       version: execution.index + 1,
       execution,
-      logs: chunksOf(execution.id, batch.behaviours[execution.index] ?? {}),
+      logs: logsOf(execution.id, batch.behaviours[execution.index] ?? {}),
     });
     const lines = batch.executions
       .filter(hasEnded)
