@@ -94,7 +94,7 @@ test('it runs a first job, shows what came back, and with --once ends with 0 and
   const { ended } = start(['up', '--once', '--port', String(port)]);
   const { code, stdout, stderr } = await ended;
   expect(stderr).not.toMatch(/error|warning|stack/i);
-  expect(stdout).toMatch(/outputs\/mate\.txt\/counts\.csv/);
+  expect(stdout).toMatch(/outputs\/mate\.txt\/counts\.csv +word,count\n/);
   expect(stdout).toContain('most often “the”');
   expect(code).toBe(0);
   expect(await processesOf(home)).toEqual([]);

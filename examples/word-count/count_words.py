@@ -11,7 +11,7 @@ words = re.findall(r"[^\W\d_]+", source.read_text(encoding="utf-8").lower())
 counts = collections.Counter(words)
 
 with open("counts.csv", "w", newline="", encoding="utf-8") as file:
-    table = csv.writer(file)
+    table = csv.writer(file, lineterminator="\n")
     table.writerow(["word", "count"])
     table.writerows(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
