@@ -126,14 +126,17 @@ class LocalBatch {
   }
 
   async #runOne(index: number): Promise<void> {
-    const { screen, interruption } = this.#session;
+    const { screen, interruption, prepared } = this.#session;
     if (interruption.cancelled.aborted) return;
     this.#running += 1;
     const spool = new OutputSpool(join(this.#spools, String(index)));
     try {
       const outcome = await this.#attempts.run(index, async (piece) => spool.add(piece));
       this.#outcomes.set(index, outcome);
-      await screen.scriptGroup(spool.pieces());
+      await screen.scriptGroup(spool.pieces(), {
+        label: outcome.execution.label,
+        lines: prepared.plan.options.tagLines,
+      });
       if (outcome.execution.state !== 'succeeded') await this.#onFailure(outcome.execution);
       await this.#bringBack(outcome.execution);
     } finally {

@@ -72,6 +72,7 @@ describe('a mistake is said in one sentence before anything is sent', () => {
     ],
     [['run', '--project', 'dir', 'x.py'], 'must be the current folder or one above it'],
     [['run', '--flat', 'x.py'], '--flat is for batches'],
+    [['run', '--tag', 'x.py'], '--tag is for batches: add --batch'],
     [['run', '--parallel', '3', 'x.py'], '--parallel is for batches: add --batch'],
     [['run', '--output-dir', 'data.csv', 'x.py'], '--output-dir data.csv: it is a file'],
     [['run', '-o', 'data.csv/x/y', 'x.py'], '--output-dir data.csv/x/y: a file is in the way'],

@@ -74,6 +74,7 @@ function refuseBatchFlags(options: RunOptions, isBatch: boolean): void {
   if (isBatch) return;
   if (options.isFlat) throw usageProblem('--flat is for batches: add --batch');
   if (options.isFailFast) throw usageProblem('--fail-fast is for batches: add --batch');
+  if (options.tagLines === 'always') throw usageProblem('--tag is for batches: add --batch');
   if (options.parallel !== null) throw usageProblem('--parallel is for batches: add --batch');
 }
 

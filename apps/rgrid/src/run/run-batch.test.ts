@@ -82,6 +82,22 @@ describe('rgrid run --batch', () => {
     expect(exitCode).toBe(1);
   });
 
+  it('begins lines with their input where asked to, and elsewhere leaves them alone', async () => {
+    platform.behave = (index) => ({
+      prints: [
+        ['stdout', `${index} one\ntwo`],
+        ['stderr', 'oops\n'],
+      ],
+    });
+    const words = ['x.py', '--batch', 'data/a.csv', 'data/b.csv'];
+    const tagged = await run(['--tag', ...words]);
+    expect(tagged.stdout).toBe(
+      'data/a.csv\t0 one\ndata/a.csv\ttwo\ndata/b.csv\t1 one\ndata/b.csv\ttwo\n',
+    );
+    expect(tagged.stderr).toContain('data/a.csv\toops\ndata/b.csv\toops\n');
+    expect((await run(words)).stdout).toBe('0 one\ntwo1 one\ntwo');
+  });
+
   it('says with --quiet only what the scripts say', async () => {
     platform.behave = () => ({ prints: [['stdout', 'out\n']], exitCode: 1 });
     const { stdout, stderr } = await run(['--quiet', 'x.py', '--batch', 'data/*.csv']);

@@ -169,7 +169,9 @@ class BatchFollower {
     const { stdoutBytes, stderrBytes } = execution.logs;
     if (stdoutBytes + stderrBytes === 0 && (logs === null || logs.length === 0)) return '';
     const chunks = logs ?? this.#fetchLogs(execution.id);
-    await this.#session.screen.scriptGroup(pieces(chunks, tail));
+    const { tagLines } = this.#session.prepared.plan.options;
+    const tag = { label: execution.label, lines: tagLines };
+    await this.#session.screen.scriptGroup(pieces(chunks, tail), tag);
     return tail.text();
   }
 

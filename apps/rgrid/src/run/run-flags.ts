@@ -18,6 +18,8 @@ export const RUN_FLAGS: readonly Flag[] = [
     help: 'where outputs go (a batch: ./outputs, one folder per input)',
   },
   { name: 'flat', help: 'put all outputs of a batch straight into the output folder' },
+  { name: 'tag', help: 'begin each line of a batch with its input (on a terminal it does anyway)' },
+  { name: 'no-tag', help: 'leave the lines of a batch as they are, also on a terminal' },
   { name: 'remote-only', help: 'leave the outputs on the platform' },
   { name: 'detach', short: 'd', help: 'print the id and return; the run goes on' },
   {

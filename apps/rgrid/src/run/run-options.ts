@@ -4,6 +4,7 @@ import type { BatchSpec, Limits } from '@nexus/grid/contract';
 import type { FlagValues } from '../flags/flag.ts';
 import { parseCount, parseDuration, parseNumber, parsePair, parseSize } from '../flags/values.ts';
 import { usageProblem } from '../problem.ts';
+import type { TagLines } from '../terminal/tag-lines.ts';
 
 /** The flags of `rgrid run` with their values understood. */
 export interface RunOptions {
@@ -29,6 +30,7 @@ export interface RunOptions {
   isConfirmed: boolean;
   isQuiet: boolean;
   isJson: boolean;
+  tagLines: TagLines;
   mode: 'grid' | 'local' | 'check';
   stdin: 'auto' | 'required' | 'none';
 }
@@ -57,6 +59,7 @@ export function parseRunOptions(flags: FlagValues): RunOptions {
     isConfirmed: flags.has('yes'),
     isQuiet: flags.has('quiet'),
     isJson: flags.has('json'),
+    tagLines: tagLinesOf(flags),
     mode: modeOf(flags),
     stdin: stdinOf(flags),
   };
@@ -167,12 +170,18 @@ function stdinOf(flags: FlagValues): RunOptions['stdin'] {
   return flags.has('no-stdin') ? 'none' : 'auto';
 }
 
+function tagLinesOf(flags: FlagValues): TagLines {
+  if (flags.has('tag')) return 'always';
+  return flags.has('no-tag') ? 'never' : 'auto';
+}
+
 const CONTRADICTIONS: readonly (readonly [string, string])[] = [
   ['local', 'check'],
   ['local', 'detach'],
   ['check', 'detach'],
   ['stdin', 'no-stdin'],
   ['quiet', 'json'],
+  ['tag', 'no-tag'],
 ];
 
 function refuseContradictions(flags: FlagValues): void {

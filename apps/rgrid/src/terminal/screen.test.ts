@@ -62,6 +62,17 @@ it('draws no bar behind half a line, and begins prose on a line of its own', asy
   expect(terminal.text).toBe(`half\nrgrid: note\n${CLEAR}bar${CLEAR}`);
 });
 
+it('tags the lines of a group on a terminal, both streams as one', async () => {
+  const { terminal, screen } = makeScreen();
+  const group = [
+    { stream: 'stdout' as const, data: Buffer.from('out ') },
+    { stream: 'stderr' as const, data: Buffer.from('err\nhalf') },
+  ];
+  await screen.scriptGroup(group, { label: 'a.csv', lines: 'auto' });
+  await screen.scriptGroup(group, { label: 'b.csv', lines: 'never' });
+  expect(terminal.text).toBe('a.csv\tout err\na.csv\thalf\nout err\nhalf');
+});
+
 it('holds everything back while a question is asked', async () => {
   const { terminal, screen } = makeScreen();
   let answer = (_: string) => {};

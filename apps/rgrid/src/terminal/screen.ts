@@ -1,4 +1,5 @@
 import type { Output } from './output.ts';
+import { LineTagger, type LineTag } from './tag-lines.ts';
 
 export interface ScreenOptions {
   stdout: Output;
@@ -45,12 +46,22 @@ export class Screen {
     await this.#print(this.#options.stderr, data);
   }
 
-  /** Several pieces that belong together, with nothing else in between. */
-  async scriptGroup(pieces: AsyncIterable<ScriptPiece> | Iterable<ScriptPiece>): Promise<void> {
+  /** Several pieces that belong together, with nothing else in between; `tag` begins their lines. */
+  async scriptGroup(
+    pieces: AsyncIterable<ScriptPiece> | Iterable<ScriptPiece>,
+    tag?: LineTag,
+  ): Promise<void> {
     const { stdout, stderr } = this.#options;
+    const taggers = new GroupTaggers(tag);
     await this.#enqueue(async () => {
       for await (const { stream, data } of pieces) {
-        if (data.length > 0) await this.#printNow(stream === 'stdout' ? stdout : stderr, data);
+        const output = stream === 'stdout' ? stdout : stderr;
+        const tagged = taggers.find(output)?.add(data) ?? data;
+        if (tagged.length > 0) await this.#printNow(output, tagged);
+      }
+      for (const output of new Set([stdout, stderr])) {
+        const rest = taggers.find(output)?.end() ?? new Uint8Array();
+        if (rest.length > 0) await this.#printNow(output, rest);
       }
     });
   }
@@ -149,6 +160,25 @@ export class Screen {
     const done = this.#queue.then(step);
     this.#queue = done.catch(() => undefined);
     return done;
+  }
+}
+
+/** One tagger for what goes to the terminal, be it stdout or stderr, where lines are lines of both; one for each pipe. */
+class GroupTaggers {
+  readonly #tag: LineTag | undefined;
+  readonly #byPlace = new Map<Output | 'terminal', LineTagger>();
+
+  constructor(tag: LineTag | undefined) {
+    this.#tag = tag;
+  }
+
+  find(output: Output): LineTagger | undefined {
+    if (!this.#tag || this.#tag.lines === 'never') return undefined;
+    if (this.#tag.lines === 'auto' && !output.isTerminal) return undefined;
+    const place = output.isTerminal ? 'terminal' : output;
+    const tagger = this.#byPlace.get(place) ?? new LineTagger(this.#tag.label);
+    this.#byPlace.set(place, tagger);
+    return tagger;
   }
 }
 

@@ -26,6 +26,7 @@ Of a batch, one execution after the other. What ended by a limit or a signal is 
     { name: 'follow', short: 'f', help: 'go on as it grows, to the end' },
     { name: 'stdout-only', help: 'only stdout' },
     { name: 'stderr-only', help: 'only stderr' },
+    { name: 'tag', help: 'of a batch: begin each line with its input' },
     { name: 'tail', short: 'n', value: 'N', help: 'only the last N lines' },
   ],
   completes: 'id',
@@ -36,6 +37,7 @@ interface LogsRequest {
   isFollowing: boolean;
   stream: 'stdout' | 'stderr' | undefined;
   tail: number | undefined;
+  isTagged: boolean;
 }
 
 async function logs(context: Context, words: readonly string[]): Promise<ExitCode> {
@@ -64,6 +66,7 @@ function parseRequest(flags: FlagValues): LogsRequest {
   return {
     isFollowing: flags.has('follow'),
     stream: flags.has('stdout-only') ? 'stdout' : only,
+    isTagged: flags.has('tag'),
     tail: tail === undefined ? undefined : parseCount('tail', tail, { min: 0, max: 1_000_000 }),
   };
 }
@@ -113,10 +116,25 @@ class LogPrinter {
   async printBatch(id: string): Promise<void> {
     for await (const execution of this.#executions(id)) {
       if (this.#unread.signal.aborted) return;
+      if (this.#options.request.isTagged) {
+        await this.#printTagged(execution);
+        continue;
+      }
       await this.#title(execution);
       await this.#options.screen.settle();
       await this.print(execution.id);
     }
+  }
+
+  async #printTagged({ id, label }: Execution): Promise<void> {
+    const { screen, request } = this.#options;
+    const seen: LogPlace = {};
+    const pieces = this.#pieces(id, false, seen);
+    const lines = request.tail === undefined ? undefined : new TailLines(request.tail);
+    if (lines) for await (const piece of pieces) lines.add(piece);
+    await screen.scriptGroup(lines?.pieces() ?? pieces, { label, lines: 'always' });
+    if (seen.execution && hasEnded(seen.execution.state))
+      await explainEnd(this.#options, seen.execution);
   }
 
   /** In their order; with --follow as they end. */
@@ -160,7 +178,8 @@ class LogPrinter {
       after: seen.after,
       policy: isFollowing ? api.followPolicy : api.requestPolicy,
       signal: this.#unread.signal,
-      say: (text) => screen.say(text),
+      // Not waited for: the screen may be busy with the very group that this is read for.
+      say: async (text) => void screen.say(text),
     });
     for await (const event of events) {
       if (event.type === 'end') seen.execution = event.execution;

@@ -10,7 +10,10 @@ its exit code becomes the exit code of the command.
 Flags stand before SCRIPT; long ones may follow it, unless the script or a file it imports has a flag
 of the same name: what was taken, and what was left to the script, is said. Everything behind -- goes
 to the script. With --batch it runs once for each input, which is put behind the other arguments or in
-the place of {}.`,
+the place of {}.
+
+What a script prints is passed on byte for byte. Of a batch what each printed comes in one piece as it
+ends; on a terminal its lines begin with their input and a tab, in a pipe or file only with --tag.`,
   flags: RUN_FLAGS,
   examples: [
     'rgrid run process.py data.csv',

@@ -110,6 +110,13 @@ describe('logs', () => {
     });
   });
 
+  it('of a batch begin their lines with the input with --tag', async () => {
+    const { stdout } = await rgrid('logs', 'k000000000aa', '--tag', '--stdout-only');
+    expect(stdout).toBe('a.csv\tout 0\na.csv\tmore\nb.csv\tout 1\nb.csv\tmore\n');
+    const last = await rgrid('logs', 'k000000000aa', '--tag', '--tail', '1');
+    expect(last.stderr).toBe('a.csv\terr 0\nb.csv\terr 1\n');
+  });
+
   it('of a batch come one after the other', async () => {
     for (const flags of [[], ['--follow']]) {
       expect((await rgrid('logs', 'k000000000aa', ...flags)).stdout).toBe(
