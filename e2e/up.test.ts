@@ -153,7 +153,14 @@ test('a key that was made works from elsewhere until it is revoked', async () =>
       headers: { authorization: `Bearer ${created.stdout.trim()}` },
     });
   expect(await (await whoami()).json()).toEqual({ account: 'ana', keyName: 'laptop' });
-  expect((await start(['key', 'list']).ended).stdout).toMatch(/^ana +laptop .* live$/m);
+  const list = (await start(['key', 'list']).ended).stdout;
+  expect(list).toMatch(/^ACCOUNT +NAME +CREATED +LAST USED +STATE\n/);
+  expect(list).toMatch(/^ana +laptop .* live$/m);
+  expect(await start(['key', 'create', 'my laptop']).ended).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^nexus: "my laptop" cannot be the name of a key: [^\n]*\n$/),
+  });
   expect((await start(['key', 'list']).ended).stdout).not.toContain(created.stdout.trim());
   expect(await start(['key', 'create', 'laptop', '--account', 'ana']).ended).toMatchObject({
     code: 1,

@@ -6,6 +6,7 @@ import { createKey, listKeys, revokeKey } from '@nexus/orchestrator/accounts';
 
 import { withDatabase } from '../database.ts';
 import { Problem } from '../problem.ts';
+import { keyTable } from './key-table.ts';
 import { LOCAL_ACCOUNT } from './local-key.ts';
 
 /** `nexus key create|list|revoke`: API keys, made and withdrawn by whoever can reach the database. */
@@ -48,16 +49,7 @@ export function addKeyCommands(program: Command, environment: NodeJS.ProcessEnv)
 
 async function printKeys(database: Database, isJson: boolean | undefined): Promise<void> {
   const keys = await listKeys(database);
-  if (isJson) {
-    process.stdout.write(`${JSON.stringify({ keys })}\n`);
-    return;
-  }
-  for (const { name, account, createdAt, revokedAt } of keys) {
-    const state = revokedAt ? `revoked ${revokedAt.toISOString()}` : 'live';
-    process.stdout.write(
-      `${account.padEnd(16)} ${name.padEnd(24)} ${createdAt.toISOString()}  ${state}\n`,
-    );
-  }
+  process.stdout.write(isJson ? `${JSON.stringify({ keys })}\n` : keyTable(keys));
 }
 
 function explain(error: unknown): never {

@@ -94,10 +94,43 @@ test('a wrong secret does not make the key look used', async () => {
   });
 });
 
+test('a name is of letters, digits, ".", "_" and "-", of the key and of the account', async () => {
+  const bad = [
+    '',
+    ' ',
+    'a b',
+    '-rf',
+    '.x',
+    'a/b',
+    'a\nb',
+    'a\0',
+    '🦤',
+    'x'.repeat(65),
+    '%s',
+    'e\u0301',
+  ];
+  for (const name of bad) {
+    await expect(createKey(plane.database, { account: 'julia', name }), name).rejects.toMatchObject(
+      {
+        code: 'invalid_request',
+        message: expect.stringContaining('cannot be the name of a key'),
+      },
+    );
+    await expect(
+      createKey(plane.database, { account: name, name: 'ci' }),
+      name,
+    ).rejects.toMatchObject({
+      message: expect.stringContaining('cannot be the name of an account'),
+    });
+  }
+  for (const name of ['a', '7', 'ci.build_2-x', 'niño', 'x'.repeat(64)])
+    expect(await createKey(plane.database, { account: 'julia', name })).toMatch(/^rgrid_/);
+});
+
 test('the same account made at the same moment is one', async () => {
   const texts = await Promise.all(
     Array.from({ length: 8 }, (_, n) =>
-      createKey(plane.database, { account: 'inés', name: `key ${n}` }),
+      createKey(plane.database, { account: 'inés', name: `key-${n}` }),
     ),
   );
   expect(new Set(texts).size).toBe(8);

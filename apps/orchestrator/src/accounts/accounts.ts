@@ -21,11 +21,24 @@ export interface ApiKey {
 
 export const KEY_KIND = 'rgrid';
 
+/** Names stand in columns and on command lines. Marks are left out, so that no two names look the same and are not. */
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,63}$/u;
+
+function requireName(what: string, name: string): void {
+  if (NAME.test(name)) return;
+  throw new AppError(
+    'invalid_request',
+    `${JSON.stringify(name)} cannot be the name of ${what}: use letters, digits, ".", "_" and "-", at most 64, and begin with a letter or digit`,
+  );
+}
+
 /** Makes a key, and the account if it is new. The text is shown this once: only a hash of it is stored. */
 export async function createKey(
   database: Database,
   wanted: { account: string; name: string },
 ): Promise<string> {
+  requireName('a key', wanted.name);
+  requireName('an account', wanted.account);
   const token = createToken(KEY_KIND, randomId());
   await database.transaction(async (tx) => {
     await tx.query(
