@@ -119,7 +119,10 @@ describe('nexus daemon', () => {
 
   test('disabled, it says so and touches nothing', async () => {
     const before = cloud.account.project().sshKeys.size;
-    const envFile = await writeEnvFile({ ORCHESTRATOR_ENABLED: 'false', HETZNER_API_TOKEN: '' });
+    const envFile = await writeEnvFile({
+      ORCHESTRATOR_ENABLED: 'false',
+      HETZNER_API_TOKEN: 'your_hetzner_api_token_here',
+    });
     const daemon = startDaemon(envFile);
     await daemon.says('provisioner disabled');
     expect(daemon.output()).not.toContain('Worker provisioner started');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { DEFAULT_SCALING_POLICY, type ScalingPolicy } from '@nexus/grid';
-import { databaseUrlSchema, secretSchema } from '@nexus/kit/config';
+import { databaseUrlSchema, parseConfig, secretSchema } from '@nexus/kit/config';
 
 const MICROS_PER_EUR = 1_000_000;
 
@@ -69,6 +69,16 @@ export const configSchema = z
   });
 
 export type Config = z.infer<typeof configSchema>;
+
+/**
+ * Throws ConfigError with every problem. As long as nothing may be touched, the token of the cloud may
+ * still be the placeholder of a guide.
+ */
+export function readConfig(environment: NodeJS.ProcessEnv): Config {
+  const isEnabled = z.stringbool().safeParse(environment['ORCHESTRATOR_ENABLED']).data === true;
+  const { HETZNER_API_TOKEN: _, ...others } = environment;
+  return parseConfig(configSchema, isEnabled ? environment : others);
+}
 
 export function policyOf(config: Config): ScalingPolicy {
   return {

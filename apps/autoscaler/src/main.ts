@@ -1,11 +1,10 @@
-import { parseConfig } from '@nexus/kit/config';
 import { createLogger } from '@nexus/kit/logger';
 
 import { createApp } from './app.ts';
-import { configSchema } from './config.ts';
+import { readConfig } from './config.ts';
 
 try {
-  const config = parseConfig(configSchema, process.env);
+  const config = readConfig(process.env);
   const logger = createLogger({ name: 'autoscaler', level: config.LOG_LEVEL });
   const app = createApp(config, { logger });
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => app.stop());

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 
 import { createApp } from '@nexus/autoscaler';
-import { configSchema } from '@nexus/autoscaler/config';
-import { parseConfig } from '@nexus/kit/config';
+import { readConfig } from '@nexus/autoscaler/config';
 import { createLogger } from '@nexus/kit/logger';
 
 import { Problem } from '../problem.ts';
@@ -22,7 +21,7 @@ export function addDaemonCommand(program: Command, environment: NodeJS.ProcessEn
 
 async function runDaemon(environment: NodeJS.ProcessEnv, envFile?: string): Promise<void> {
   const fromFile = envFile === undefined ? {} : await readEnvFile(envFile);
-  const config = parseConfig(configSchema, { ...fromFile, ...environment });
+  const config = readConfig({ ...fromFile, ...environment });
   const logger = createLogger({ name: 'autoscaler', level: config.LOG_LEVEL });
   const app = createApp(config, { logger });
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => app.stop());
