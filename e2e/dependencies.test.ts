@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -88,6 +89,43 @@ describe.skipIf(!has('pip'))('requirements.txt [needs pip]', () => {
       expect(stderr).toContain('no-such-package-hopefully-ever');
     },
   );
+});
+
+const MAKE_WHEEL = `
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1] + "/hallo-1.0-py3-none-any.whl", "w") as wheel:
+  info = "hallo-1.0.dist-info/"
+  wheel.writestr("hallo.py", "word = 'hallo'\\n")
+  wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: hallo\\nVersion: 1.0\\n")
+  wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+  wheel.writestr(info + "RECORD", "hallo.py,,\\n")
+`;
+
+describe.skipIf(!has('pip'))('a folder of wheels on the worker [needs pip]', () => {
+  test('is where an installation looks, without a complaint about others', async () => {
+    const wheels = join(grid.folder, 'wheels');
+    await mkdir(wheels);
+    // A temporary folder is for its owner alone, and sandboxes are another user.
+    await chmod(grid.folder, 0o755);
+    execFileSync('python3', ['-c', MAKE_WHEEL, wheels]);
+    await Promise.all(grid.workers.map((worker) => worker.end('SIGTERM')));
+    await grid.addWorker({ PIP_FIND_LINKS: `/no/such/folder ${wheels}`, PIP_NO_INDEX: '1' });
+    const files = {
+      'main.py': 'import hallo; print(hallo.word)',
+      'requirements.txt': 'hallo==1.0\n',
+    };
+    expect(await run(files, 'main.py', 'pip')).toMatchObject({
+      stdout: 'hallo\n',
+      execution: { state: 'succeeded' },
+    });
+    const { stderr } = await run(
+      { ...files, 'requirements.txt': 'hallo==2.0\n' },
+      'main.py',
+      'pip',
+    );
+    expect(stderr).toContain('hallo==2.0');
+    expect(stderr).not.toMatch(/ignored|no\/such\/folder/);
+  }, 60_000);
 });
 
 describe.skipIf(!has('npm registry'))('package.json [needs npm registry]', () => {

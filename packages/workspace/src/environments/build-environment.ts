@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { chown, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +9,7 @@ import { sandboxOwner, type SandboxDriver } from '@nexus/sandbox';
 
 import type { BlobSource } from '../materialize.ts';
 import type { Interpreters } from '../runtimes/interpreters.ts';
+import { settingsInside } from './package-manager-settings.ts';
 import type { ResolvedRuntime } from '../runtimes/resolve-runtime.ts';
 
 const run = promisify(execFile);
@@ -82,6 +84,9 @@ function folderOf(dependencies: Dependencies): string {
 async function install(request: BuildRequest): Promise<BuildResult> {
   const { driver, runtime, work, dependencies, signal } = request;
   const inside = driver.description.isolates ? BUILD_FOLDER : work;
+  const settings = driver.description.isolates
+    ? settingsInside(request.environment, kindOf)
+    : { env: request.environment, mounts: [] };
   const running = await driver.start({
     id: request.id,
     command: installCommand(request, inside),
@@ -91,11 +96,15 @@ async function install(request: BuildRequest): Promise<BuildResult> {
       HOME: join(inside, 'files'),
       TMPDIR: '/tmp',
       LANG: 'C.UTF-8',
-      ...request.environment,
+      ...settings.env,
     },
     mounts: [
       { source: work, target: BUILD_FOLDER, access: 'write' },
-      ...mountsOf(request).map((path) => ({ source: path, target: path, access: 'read' as const })),
+      ...mountsOf(request, settings.mounts).map((path) => ({
+        source: path,
+        target: path,
+        access: 'read' as const,
+      })),
     ],
     diskRoots: [work],
     limits: LIMITS,
@@ -122,8 +131,15 @@ async function install(request: BuildRequest): Promise<BuildResult> {
   return { ok: false, reason: `the dependencies in ${files} could not be installed: ${why}`, said };
 }
 
-function mountsOf({ runtime, interpreters }: BuildRequest): string[] {
-  return [...new Set([...runtime.mounts, ...(interpreters.get('npm')?.mounts ?? [])])];
+function mountsOf({ runtime, interpreters }: BuildRequest, others: readonly string[]): string[] {
+  const npm = interpreters.get('npm')?.mounts ?? [];
+  return [...new Set([...runtime.mounts, ...npm, ...others])];
+}
+
+function kindOf(path: string): 'file' | 'folder' | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return undefined;
+  return stats.isDirectory() ? 'folder' : 'file';
 }
 
 function installCommand(
