@@ -32,10 +32,11 @@ export interface Placement {
 }
 
 /**
- * More than this many of a group are simulated in chunks, one after the other on a slot: the end of a
- * long queue moves by less than a chunk, and a million executions take no longer than a thousand.
+ * A longer queue is simulated in chunks that follow each other on a slot: its end moves by less than a
+ * chunk, and a million executions take no longer than a thousand. Each slot gets a few chunks at least.
  */
 const MOST_STEPS = 1000;
+const STEPS_A_SLOT = 4;
 
 interface Seat {
   readonly machine: Machine;
@@ -70,7 +71,8 @@ export function runQueue(
 ): Placement[] {
   const events = new EventQueue<Release>();
   const seats = machines.map((machine) => seat(machine, events, nowMs));
-  const queue = groups.map((group, index) => enqueue(group, index, seats));
+  const chunk = chunkOf(groups, machines);
+  const queue = groups.map((group, index) => enqueue(group, { index, chunk, seats }));
   for (const waiting of queue) endActive(waiting, events, nowMs);
   const placements: Placement[] = [];
   let atMs = nowMs;
@@ -105,11 +107,21 @@ function seat(machine: Machine, events: EventQueue<Release>, nowMs: number): Sea
   return seat;
 }
 
-function enqueue(group: QueuedGroup, index: number, seats: readonly Seat[]): Waiting {
+function chunkOf(groups: readonly QueuedGroup[], machines: readonly Machine[]): number {
+  const executions = groups.reduce((sum, group) => sum + group.count, 0);
+  const slots = machines.reduce((sum, machine) => sum + machine.slots, 0);
+  return Math.ceil(executions / Math.max(MOST_STEPS, STEPS_A_SLOT * slots));
+}
+
+function enqueue(
+  group: QueuedGroup,
+  given: { readonly index: number; readonly chunk: number; readonly seats: readonly Seat[] },
+): Waiting {
+  const { index, chunk, seats } = given;
   return {
     group,
     index,
-    chunk: Math.ceil(group.count / MOST_STEPS),
+    chunk: Math.max(1, Math.min(chunk, group.count)),
     seats: new Set(seats.filter(({ machine }) => canServe(group, machine))),
     left: group.count,
     active: group.active,
