@@ -142,6 +142,14 @@ describe('what the script did comes back:', () => {
     ]);
   });
 
+  test('files are laid down with a time before now, so that a write within one tick of the clock shows', async () => {
+    const laidDownAt = Date.now();
+    await run({ a: '1' }, async (project) => {
+      expect((await stat(join(project, 'a'))).mtimeMs).toBeLessThanOrEqual(laidDownAt - 1);
+      expect((await stat(join(project, 'a'))).mtimeMs % 1000).toBe(0);
+    });
+  });
+
   test('not what was only looked at, opened, linked to, or given the mode it had', async () => {
     const changes = await run(
       { read: '1', opened: '2', linked: '3', 'moded@600': '4' },
