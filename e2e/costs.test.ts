@@ -4,7 +4,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createApp, type App } from '@nexus/autoscaler';
 import { configSchema } from '@nexus/autoscaler/config';
-import { costSchema, executionCostListSchema, type Cost } from '@nexus/grid/contract';
+import {
+  costSchema,
+  estimateSchema,
+  executionCostListSchema,
+  type Cost,
+} from '@nexus/grid/contract';
 import { parseConfig } from '@nexus/kit/config';
 import { createLogger } from '@nexus/kit/logger';
 import { createRealClock, type Clock, type HetznerSimulator } from '@nexus/simulators/hetzner';
@@ -97,6 +102,9 @@ test(
     const running = await readCost();
     expect(running.servers.totalMicros).toBe(cloud.account.bill().totalMicros);
     expect(running.servers.running.totalMicros).toBe(running.servers.totalMicros);
+    // The price list of the cloud has come through the daemon to whoever asks beforehand.
+    const { body } = await grid.api.get('/estimate?script=main.py&executions=100');
+    expect(estimateSchema.parse(body).options.at(-1)?.servers).toBeGreaterThan(0);
 
     // Two that run into a second hour of their server.
     const second = await submit(grid.api, {

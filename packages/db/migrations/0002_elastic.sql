@@ -67,7 +67,9 @@ create table scaling (
   -- By batch: why it waits and until when.
   outlooks jsonb not null default '[]',
   notices jsonb not null default '[]',
-  budget jsonb
+  budget jsonb,
+  -- What could be ordered, and at what price: ServerMarket of packages/grid.
+  market jsonb
 );
 insert into scaling default values;
 

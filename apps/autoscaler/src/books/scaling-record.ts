@@ -1,5 +1,5 @@
 import type { Database } from '@nexus/db';
-import type { RefusalMemory, ScalingPlan } from '@nexus/grid';
+import type { RefusalMemory, ScalingPlan, ServerMarket } from '@nexus/grid';
 
 const NOTHING_REFUSED: RefusalMemory = { cells: [], account: null };
 
@@ -22,13 +22,11 @@ export class ScalingRecord {
     await this.#database.query('update scaling set refusals = $1', [JSON.stringify(refusals)]);
   }
 
-  async writePlan(plan: ScalingPlan, plannedAt: Date): Promise<void> {
+  async writePlan(plan: ScalingPlan, market: ServerMarket, plannedAt: Date): Promise<void> {
+    const { outlooks, notices, budget } = plan;
     await this.#database.query(
-      'update scaling set planned_at = $1, outlooks = $2, notices = $3, budget = $4',
-      [
-        plannedAt,
-        ...[plan.outlooks, plan.notices, plan.budget].map((part) => JSON.stringify(part)),
-      ],
+      'update scaling set planned_at = $1, outlooks = $2, notices = $3, budget = $4, market = $5',
+      [plannedAt, ...[outlooks, notices, budget, market].map((part) => JSON.stringify(part))],
     );
   }
 }

@@ -1,5 +1,11 @@
 import type { Database } from '@nexus/db';
-import { makePlan, type CloudServer, type ScalingPlan, type ScalingPolicy } from '@nexus/grid';
+import {
+  describeMarket,
+  makePlan,
+  type CloudServer,
+  type ScalingPlan,
+  type ScalingPolicy,
+} from '@nexus/grid';
 import { errorMessage } from '@nexus/kit/errors';
 import type { Logger } from '@nexus/kit/logger';
 
@@ -105,7 +111,8 @@ export class ScalingLoop {
       ({ state }) => state === 'deleting' || state === 'intended',
     );
     const plan = makePlan(snapshot, policy, now.getTime());
-    await record.writePlan(plan, now);
+    const market = describeMarket({ snapshot, policy, nowMs: now.getTime() });
+    await record.writePlan(plan, market, now);
     this.#tell(plan);
     await applyPlan(this.#deps, plan, snapshot);
     // What was done changes why others wait, and until when.

@@ -155,6 +155,35 @@ describe('an estimate', () => {
     ]);
   });
 
+  test('counts the started hours of the servers that the daemon would order', async () => {
+    const offer = {
+      ...{ serverType: 'cx23', location: 'fsn1', architecture: 'x86', cpus: 2, memoryBytes: 4e9 },
+      ...{ priceMicrosPerHour: 8800, ipv4MicrosPerHour: 800, isAvailable: true },
+      isDeprecated: false,
+    };
+    const fresh = { slots: 2, cpus: 2, memoryBytes: 3.5e9, offers: ['driver:process'] };
+    const market = { servers: [{ offer, ...fresh }], bootMs: 60_000, maxWorkers: 2 };
+    const budget = { limitMicros: null, committedMicros: 0, reservedMicros: 0 };
+    const plan = (age: string) =>
+      plane.database.query(
+        'update scaling set market = $1, budget = $2, planned_at = now() - $3::interval',
+        [JSON.stringify(market), JSON.stringify(budget), age],
+      );
+    await plan('1 second');
+    // A minute each, six at a time: two here at once, four on two servers a minute later.
+    const { options } = await read('script=new.py&executions=12');
+    expect(options.at(-1)).toEqual({
+      ...{ parallel: 6, durationMs: 180_000, servers: 2 },
+      costMicros: 6 * 80 + 2 * 9600,
+    });
+    await submitBatch(ana.api, { spec: { script: 'large.py' }, limits: { cpus: 2 } });
+    const large = await read('script=large.py&executions=12');
+    expect(large.options.at(-1)).toMatchObject({ parallel: 4, servers: 2 });
+    await plan('10 minutes');
+    expect((await read('script=new.py&executions=12')).options.at(-1)?.servers).toBe(0);
+    await plane.database.query('update scaling set market = null, budget = null');
+  });
+
   test.each([
     'executions=3',
     'script=a',

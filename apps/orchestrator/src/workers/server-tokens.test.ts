@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { SERVER_TOKEN_KIND } from '@nexus/grid/contract';
+import { SERVER_TOKEN_KIND, workerListSchema } from '@nexus/grid/contract';
 import { createToken } from '@nexus/kit/tokens';
 
 import { FakeWorker } from '../testing/fake-worker.ts';
@@ -120,4 +120,20 @@ describe('a worker on a server that drains', () => {
     const { body } = await ana.api.get('/workers');
     expect(body.workers).toMatchObject([{ state: 'draining' }]);
   });
+});
+
+test('a worker is listed with the server under it, and until when that is paid', async () => {
+  await join(await addServer('active'), { name: 'rented' });
+  await plane.addWorker({ name: 'always there' });
+  await plane.database.query("update servers set created_at = '2026-11-20T10:20:00Z'");
+  const list = async () =>
+    workerListSchema.parse((await ana.api.get('/workers')).body).workers.map((w) => w.server);
+  const place = { serverType: 'cx23', location: 'fsn1' };
+  const [none, server] = await list();
+  expect(none).toBeNull();
+  expect(server).toMatchObject(place);
+  expect(server?.paidUntil).toMatch(/:20:00\.000Z$/);
+  expect(Date.parse(server?.paidUntil ?? '')).toBeGreaterThan(Date.now());
+  await plane.database.query('update servers set created_at = null, cloud_id = null');
+  expect(await list()).toEqual([null, { ...place, paidUntil: null }]);
 });

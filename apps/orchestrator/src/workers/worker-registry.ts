@@ -133,9 +133,12 @@ export class WorkerRegistry {
   }
 }
 
-interface WorkerRow extends Omit<Worker, 'registeredAt' | 'heartbeatAt'> {
+interface WorkerRow extends Omit<Worker, 'registeredAt' | 'heartbeatAt' | 'server'> {
   registeredAt: Date;
   heartbeatAt: Date;
+  serverType: string | null;
+  location: string;
+  paidUntil: Date | null;
 }
 
 /** Workers that are here, with how many executions each holds. */
@@ -143,14 +146,19 @@ export async function listWorkers(database: Database): Promise<Worker[]> {
   const rows = await database.query<WorkerRow>(
     `select w.id, w.name, case when s.state in ('draining', 'deleting') then 'draining' else w.state end as state, w.slots, w.cpus, w.memory_bytes as "memoryBytes", w.drivers, w.runtimes,
        w.price_micros_per_hour as "priceMicrosPerHour", w.registered_at as "registeredAt",
-       w.heartbeat_at as "heartbeatAt",
+       w.heartbeat_at as "heartbeatAt", s.server_type as "serverType", s.location,
+       paid_until(s.created_at, now()) as "paidUntil",
        (select count(*) from executions e where e.worker_id = w.id
          and e.state in ('leased', 'running', 'publishing')) as busy
      from workers w left join servers s on s.id = w.server_id
      where w.state <> 'gone' and s.state is distinct from 'gone' order by w.name, w.id`,
   );
-  return rows.map((row) => ({
+  return rows.map(({ serverType, location, paidUntil, ...row }) => ({
     ...row,
+    server:
+      serverType === null
+        ? null
+        : { serverType, location, paidUntil: paidUntil?.toISOString() ?? null },
     registeredAt: row.registeredAt.toISOString(),
     heartbeatAt: row.heartbeatAt.toISOString(),
   }));

@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { COMMON_FLAGS, JSON_FLAG } from '../flags/flag.ts';
 import { parseWords } from '../flags/parse-words.ts';
 import { usageProblem } from '../problem.ts';
-import { renderTable } from '../terminal/table.ts';
+import { renderTable, type Column } from '../terminal/table.ts';
 import { formatEuros } from '../terminal/text.ts';
 import type { Verb } from './verb.ts';
 
@@ -30,6 +30,17 @@ async function workers(context: Context, words: readonly string[]): Promise<Exit
   return EXIT.ok;
 }
 
+const SERVER: Column<Worker> = {
+  title: 'SERVER',
+  value: ({ server }) => {
+    if (!server) return '';
+    const place = `${server.serverType} in ${server.location}`;
+    return server.paidUntil === null
+      ? place
+      : `${place}, paid until ${server.paidUntil.slice(11, 16)} UTC`;
+  },
+};
+
 export function workerTable(list: readonly Worker[], now: number): string {
   return renderTable<Worker>(
     [
@@ -44,6 +55,8 @@ export function workerTable(list: readonly Worker[], now: number): string {
         value: (worker) => formatEuros(worker.priceMicrosPerHour),
         isRight: true,
       },
+      // Where every machine is always there, nobody needs to read so of each.
+      ...(list.some(({ server }) => server) ? [SERVER] : []),
       { title: 'LAST HEARD', value: (worker) => age(worker.heartbeatAt, now) },
     ],
     list,

@@ -20,6 +20,15 @@ export const workerSchema = z.object({
   drivers: z.array(z.string()),
   runtimes: z.array(z.string()),
   priceMicrosPerHour: z.number().int(),
+  /** The rented machine under it; null: one that is always there. */
+  server: z
+    .object({
+      serverType: z.string(),
+      location: z.string(),
+      /** End of the hour that is paid; null: the cloud has not said yet when it was made. */
+      paidUntil: z.iso.datetime().nullable(),
+    })
+    .nullable(),
   registeredAt: z.iso.datetime(),
   heartbeatAt: z.iso.datetime(),
 });

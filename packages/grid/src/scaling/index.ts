@@ -3,6 +3,7 @@ export { EventQueue } from './event-queue.ts';
 export * from './expectations.ts';
 export * from './hours.ts';
 export * from './make-plan.ts';
+export * from './market.ts';
 export { budgetLevel } from './notices.ts';
 export * from './plan.ts';
 export * from './policy.ts';
