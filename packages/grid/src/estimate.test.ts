@@ -3,8 +3,7 @@ import { expect, test } from 'vitest';
 
 import { estimateSchema } from './contract/index.ts';
 import { slotCostMicros } from './cost.ts';
-import { estimateBatch, findEstimateServer, type EstimateServer } from './estimate.ts';
-import { makeServer, makeSnapshot, NOW, POLICY } from './scaling/testing/situations.ts';
+import { estimateBatch, type EstimateServer } from './estimate.ts';
 
 const CX23 = { slots: 2, priceMicrosPerHour: 9600 };
 const ORDERED: EstimateServer = {
@@ -136,15 +135,6 @@ test.each<
     ]),
   ).toEqual(options);
   expect(estimate.knee).toBe(knee);
-});
-
-test('what would be ordered is the first type that can be had, as far as there may be more', () => {
-  const servers = [makeServer('a')];
-  expect(findEstimateServer(makeSnapshot({ servers }), POLICY, NOW)).toEqual({
-    ...ORDERED,
-    most: 9,
-  });
-  expect(findEstimateServer(makeSnapshot({ offers: [] }), POLICY, NOW)).toBeNull();
 });
 
 test('more at once is never slower, the knee is one of the options, and all of it fits the contract', () => {

@@ -1,12 +1,7 @@
 import type { Estimate } from './contract/index.ts';
-import { DEFAULT_LIMITS } from './contract/constants.ts';
 import { slotCostMicros } from './cost.ts';
 import { HOUR_MS, hourlyMicros, startedHours, type Rent } from './scaling/hours.ts';
-import { chooseOffer } from './scaling/offers.ts';
-import { roomFor } from './scaling/packing.ts';
-import type { ScalingPolicy } from './scaling/policy.ts';
 import { runQueue, type Machine, type Placement } from './scaling/run-queue.ts';
-import type { FleetSnapshot } from './scaling/snapshot.ts';
 
 export interface EstimateBasis {
   executions: number;
@@ -26,25 +21,6 @@ export interface EstimateServer extends Rent {
   bootMs: number;
   /** How many more there may be. */
   most: number;
-}
-
-/** The server that the planner would order now for executions that ask for no more than the default. */
-export function findEstimateServer(
-  snapshot: FleetSnapshot,
-  policy: ScalingPolicy,
-  nowMs: number,
-): EstimateServer | null {
-  const ask = { cpus: DEFAULT_LIMITS.cpus, memoryBytes: DEFAULT_LIMITS.memoryBytes, requires: [] };
-  const choice = chooseOffer(ask, { market: snapshot, policy }, nowMs);
-  if (choice.kind !== 'found') return null;
-  const { priceMicrosPerHour, ipv4MicrosPerHour } = choice.server.offer;
-  return {
-    priceMicrosPerHour,
-    ipv4MicrosPerHour,
-    slots: roomFor(ask, choice.server),
-    bootMs: Math.round(snapshot.expectedBootMs),
-    most: Math.max(0, policy.maxWorkers - snapshot.servers.length),
-  };
 }
 
 type Option = Estimate['options'][number];
