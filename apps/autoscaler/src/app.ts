@@ -10,7 +10,7 @@ import {
 import { createHetznerClient, hasCode, type HetznerClient } from '@nexus/hetzner';
 import { AppError, errorMessage } from '@nexus/kit/errors';
 import type { Logger } from '@nexus/kit/logger';
-import { retry } from '@nexus/kit/retry';
+import { retry, retryDelayMs } from '@nexus/kit/retry';
 
 import { readBootPlan, type BootPlan } from './boot/boot-plan.ts';
 import { prepareCloud } from './cloud/prepare-cloud.ts';
@@ -35,7 +35,10 @@ export interface AppDeps {
 
 /** Any number: who holds it in the database scales, all others wait. */
 const LEADER_KEY = 1;
-const RESTART_MS = 1000;
+/** Each beginning costs requests: once a second for long would use up what deletes need. */
+const RESTART = { attempts: Infinity, firstDelayMs: 1000, maxDelayMs: 30_000 };
+/** Whoever was in charge for so long has begun well. */
+const LONG_TERM_MS = 60_000;
 const STARTED = { attempts: 60, firstDelayMs: 200, maxDelayMs: 5000 };
 /** The channel of the control plane's signals; their text ends in what has changed. */
 const SIGNALS = 'nexus_signals';
@@ -74,18 +77,22 @@ async function lead(config: EnabledConfig, deps: AppDeps, signal: AbortSignal): 
     ...(config.HETZNER_ENDPOINT === undefined ? {} : { endpoint: config.HETZNER_ENDPOINT }),
     ...{ signal, logger },
   });
-  while (!signal.aborted) {
+  for (let attempt = 1; !signal.aborted; attempt += 1) {
+    let leadingSinceMs = Infinity;
     try {
       const database = await openExclusive({
         ...{ url: config.DATABASE_URL, key: LEADER_KEY, signal },
         onWaiting: () => logger.info('another daemon is in charge; waiting'),
       });
+      leadingSinceMs = Date.now();
       await scale(config, { ...deps, boot, client, database, signal });
     } catch (error) {
       if (signal.aborted) return;
       if (isHopeless(error)) throw explain(error);
+      if (Date.now() - leadingSinceMs > LONG_TERM_MS) attempt = 1;
       logger.warn({ reason: errorMessage(error) }, 'the daemon begins anew');
-      await sleep(RESTART_MS, undefined, { signal }).catch(() => undefined);
+      const delayMs = retryDelayMs(RESTART, attempt, Math.random());
+      await sleep(delayMs, undefined, { signal }).catch(() => undefined);
     }
   }
 }

@@ -126,6 +126,14 @@ test('hours are counted to when the cloud says it was deleted, not to when that 
   expect(await books.readCommitted(new Date('2026-11-20T00:00:00Z'))).toBe(9600);
 });
 
+test('a server that went before the cloud could say when it was made is billed if its worker was heard of', async () => {
+  for (const id of ['heard', 'unheard']) await books.intend(intent(id), ORDER, NO_CAPS);
+  await addWorker('heard');
+  await books.noteProgress([]);
+  for (const id of ['heard', 'unheard']) await books.close(id, null);
+  expect(await books.readCommitted(new Date())).toBe(9600);
+});
+
 describe('a server', () => {
   test('goes one way only', async () => {
     await books.intend(intent('a'), ORDER, NO_CAPS);
