@@ -132,7 +132,7 @@ test('under another ENCRYPTION_KEY the execution fails and says why; work withou
   });
   const plain = await submitBatch(ana.api);
   await plane.restart({ ENCRYPTION_KEY: 'quite another key that is only good for tests' });
-  [ana, worker] = [await plane.createAccount('ana', 'after restart'), await plane.addWorker()];
+  [ana, worker] = [await plane.createAccount('ana', 'after-restart'), await plane.addWorker()];
   const leases = await worker.lease(5);
   expect(leases.map((lease) => lease.batchId)).toEqual([plain.batchId]);
   const { body } = await ana.api.get(`/batches/${sealed.batchId}/executions`);
@@ -147,13 +147,13 @@ test('under another ENCRYPTION_KEY the execution fails and says why; work withou
 test('after a rotation the older key still opens what it sealed', async () => {
   await plane.database.query('delete from batches');
   await plane.restart({});
-  ana = await plane.createAccount('ana', 'before rotation');
+  ana = await plane.createAccount('ana', 'before-rotation');
   await submitBatch(ana.api, { submission });
   await plane.restart({
     ENCRYPTION_KEY: 'a newer key that is only good for tests, too',
     INTERNAL_SECRET_KEY: TEST_ENCRYPTION_KEY,
   });
-  [ana, worker] = [await plane.createAccount('ana', 'after rotation'), await plane.addWorker()];
+  [ana, worker] = [await plane.createAccount('ana', 'after-rotation'), await plane.addWorker()];
   await submitBatch(ana.api, { submission });
   const { batches } = await worker.exchange({
     capacity: { slots: 5, cpus: 9, memoryBytes: 2 ** 40 },

@@ -31,8 +31,8 @@ test('what waits for too long is cancelled and says why; what runs and what woul
     executions: 3,
     submission: { maxWaitSeconds: 60 },
   });
-  const patient = await submitBatch(ana.api, { executions: 1 });
   const running = await worker.leaseOne();
+  const patient = await submitBatch(ana.api, { executions: 1 });
   await age(59);
   expect(await cancelOverdue(plane.database)).toEqual([]);
   await age(2);
