@@ -75,6 +75,8 @@ export async function openSandboxHost(options: SandboxHostOptions = {}): Promise
     },
     async close() {
       shells?.close();
+      // A probe that was given up may still be laying out a view in what is removed below.
+      await views?.catch(() => undefined);
       await cgroups?.close();
       closeQuietly(nullFd);
       await scratch.close();
